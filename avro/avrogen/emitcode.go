@@ -56,7 +56,7 @@ func (e *emitter) decodeArray(t *schema, dst string) {
 
 // deref is the item that e points to, in a form that can take a selector.
 func deref(t *schema) string {
-	if t.kind == "record" || t.kind == "fixed" || t.optional() != nil {
+	if t.kind == "record" || t.kind == "fixed" {
 		return "e"
 	}
 	return "(*e)"
