@@ -1,0 +1,184 @@
+// Package stream is the contract a processor's author writes against.
+//
+// A processor reads one inbox: a topic that holds, in one order per partition, everything the stage reads. For each record
+// one handler runs; it sees the record, its key, the broker's time, and the stores scoped to that key; it returns what to
+// emit. Handlers see no wall clock, no randomness and no map order, and do no I/O, so that the same inbox always leads to
+// the same state and the same output, record for record.
+package stream
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"waybill/avro"
+	"waybill/topics"
+)
+
+// Event is one record as a handler sees it.
+type Event[V any] struct {
+	Value  *V        // valid until the handler returns; Clone what is kept elsewhere than in a store
+	Time   time.Time // the broker's append time: when it was said to this stage
+	Source Source
+}
+
+// Source is where a record was read.
+type Source struct {
+	Topic     topics.Name
+	Partition int32
+	Offset    int64
+}
+
+// Handler works on one record. An error marked poison makes the record a dead letter and leaves no trace of the handler in
+// state or output; any other error stops the stage.
+type Handler[V, S any] func(ctx context.Context, key string, ev Event[V], st S) (Emits, error)
+
+// Firing is a timer that has come due.
+type Firing struct {
+	Name    string    // as given to Timers.Set
+	Due     time.Time // as given to Timers.Set
+	Now     time.Time // the broker's time of the tick that fired it
+	Lagging bool      // the stage was behind its inbox at that tick: what it concludes from silence may be hasty
+}
+
+// TimerHandler works on one timer.
+type TimerHandler[S any] func(ctx context.Context, key string, f Firing, st S) (Emits, error)
+
+// SweepHandler revisits one key that depends on reference data that changed.
+type SweepHandler[S any] func(ctx context.Context, key, reference string, now time.Time, st S) (Emits, error)
+
+// Processor declares a stage.
+type Processor[S any] struct {
+	Name    string
+	Inbox   topics.Topic     // the one topic a keyed stage reads
+	Feeds   []topics.Topic   // instead of Inbox, for a stage without state
+	State   func(*Binder) S  // opens the stores; nil for a stage without state
+	Inputs  []Input[S]       // a handler per record type
+	Outputs []topics.Name    // the topics it may emit to
+	Timers  TimerHandler[S]  // nil: no timers
+	Sweep   SweepHandler[S]  // nil: depends on no reference data
+	Ready   func(S) []string // nil, or what this task holds back, for readiness and metrics
+}
+
+// Input ties a record type to its handler.
+type Input[S any] struct {
+	record string
+	make   func() avro.Record
+	handle func(ctx context.Context, key string, rec avro.Record, at time.Time, src Source, st S) (Emits, error)
+}
+
+// On ties V to its handler.
+func On[V, S any, P interface {
+	*V
+	avro.Record
+}](h Handler[V, S]) Input[S] {
+	return Input[S]{
+		record: P(new(V)).AvroName(),
+		make:   func() avro.Record { return P(new(V)) },
+		handle: func(ctx context.Context, key string, rec avro.Record, at time.Time, src Source, st S) (Emits, error) {
+			return h(ctx, key, Event[V]{Value: (*V)(rec.(P)), Time: at, Source: src}, st)
+		},
+	}
+}
+
+// Emit is one record to send.
+type Emit struct {
+	Topic     topics.Name
+	Key       string
+	Value     avro.Record // read before the next handler runs
+	Broadcast bool        // one copy to every partition, for reference data
+}
+
+// Emits is what a handler sends, in order, and the references whose dependents are to be swept.
+type Emits struct {
+	Records []Emit
+	Sweeps  []string
+}
+
+// To sends a record to the partition of its key.
+func (e *Emits) To(t topics.Name, key string, v avro.Record) {
+	e.Records = append(e.Records, Emit{Topic: t, Key: key, Value: v})
+}
+
+// Broadcast sends a record to every partition.
+func (e *Emits) Broadcast(t topics.Name, key string, v avro.Record) {
+	e.Records = append(e.Records, Emit{Topic: t, Key: key, Value: v, Broadcast: true})
+}
+
+// Sweep asks for the Sweep handler to run for every key that depends on the reference.
+func (e *Emits) Sweep(reference string) { e.Sweeps = append(e.Sweeps, reference) }
+
+// Spec is a processor ready for a driver, its state type forgotten.
+type Spec struct {
+	Name    string
+	Inboxes []topics.Topic
+	Keyed   bool // has state: a changelog, ticks, timers
+	Outputs []topics.Name
+	Records []string // full names of the record types it handles
+	task    func(*Binder) program
+}
+
+// program is one task's bound handlers.
+type program struct {
+	handle map[string]func(ctx context.Context, key string, rec avro.Record, at time.Time, src Source) (Emits, error)
+	timer  func(ctx context.Context, key string, f Firing) (Emits, error)
+	sweep  func(ctx context.Context, key, reference string, now time.Time) (Emits, error)
+}
+
+// Define checks a declaration and makes it a Spec. A faulty declaration is a programmer's error: it panics.
+func Define[S any](p Processor[S]) Spec {
+	spec := Spec{Name: p.Name, Inboxes: p.Feeds, Keyed: p.State != nil, Outputs: p.Outputs}
+	if spec.Keyed {
+		spec.Inboxes = []topics.Topic{p.Inbox}
+	}
+	if err := p.check(); err != nil {
+		panic(fmt.Sprintf("stream: processor %q: %v", p.Name, err))
+	}
+	for _, in := range p.Inputs {
+		spec.Records = append(spec.Records, in.record)
+	}
+	spec.task = func(b *Binder) program { return p.bind(b) }
+	return spec
+}
+
+func (p Processor[S]) check() error {
+	switch {
+	case p.Name == "":
+		return fmt.Errorf("has no name")
+	case p.State != nil && len(p.Feeds) > 0:
+		return fmt.Errorf("has state and feeds: a keyed stage reads its inbox alone")
+	case p.State == nil && (p.Timers != nil || p.Sweep != nil || len(p.Feeds) == 0):
+		return fmt.Errorf("has no state: it reads feeds and can have neither timers nor sweeps")
+	}
+	var names []string
+	for _, in := range p.Inputs {
+		if slices.Contains(names, in.record) {
+			return fmt.Errorf("handles %s twice", in.record)
+		}
+		names = append(names, in.record)
+	}
+	return nil
+}
+
+func (p Processor[S]) bind(b *Binder) program {
+	var st S
+	if p.State != nil {
+		st = p.State(b)
+	}
+	prog := program{handle: map[string]func(context.Context, string, avro.Record, time.Time, Source) (Emits, error){}}
+	for _, in := range p.Inputs {
+		prog.handle[in.record] = func(ctx context.Context, key string, rec avro.Record, at time.Time, src Source) (Emits, error) {
+			return in.handle(ctx, key, rec, at, src, st)
+		}
+	}
+	if p.Timers != nil {
+		prog.timer = func(ctx context.Context, key string, f Firing) (Emits, error) { return p.Timers(ctx, key, f, st) }
+	}
+	if p.Sweep != nil {
+		prog.sweep = func(ctx context.Context, key, ref string, now time.Time) (Emits, error) {
+			return p.Sweep(ctx, key, ref, now, st)
+		}
+	}
+	return prog
+}
