@@ -242,9 +242,9 @@ type SourceSystem int32
 // The symbols of waybill.common.SourceSystem.
 const (
 	SourceSystemUnspecified SourceSystem = iota // UNSPECIFIED
-	SourceSystemErp                             // ERP
-	SourceSystemWms                             // WMS
-	SourceSystemTms                             // TMS
+	SourceSystemERP                             // ERP
+	SourceSystemWMS                             // WMS
+	SourceSystemTMS                             // TMS
 	SourceSystemCarrier                         // CARRIER
 	SourceSystemTelematics                      // TELEMATICS
 	SourceSystemEpod                            // EPOD

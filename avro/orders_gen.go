@@ -175,7 +175,7 @@ type Order struct {
 	// Who ordered: the party that pays unless the contract says otherwise.
 	Customer string
 	// The customer's purchase order number.
-	CustomerPo string
+	CustomerPO string
 	// The service-level template by name, such as truckload.
 	ServiceLevel string
 	// Requested pickup.
@@ -271,9 +271,9 @@ func (r *Order) decodeAt(s string, i int) int {
 	}
 	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
 		n := i + 1 + int(s[i]>>1)
-		r.CustomerPo, i = s[i+1:n], n
+		r.CustomerPO, i = s[i+1:n], n
 	} else {
-		r.CustomerPo, i = readString(s, i)
+		r.CustomerPO, i = readString(s, i)
 	}
 	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
 		n := i + 1 + int(s[i]>>1)
@@ -346,7 +346,7 @@ func (r *Order) Append(b []byte) []byte {
 	b = appendString(b, r.EventID)
 	b = appendString(b, r.Partner)
 	b = appendString(b, r.Customer)
-	b = appendString(b, r.CustomerPo)
+	b = appendString(b, r.CustomerPO)
 	b = appendString(b, r.ServiceLevel)
 	if r.RequestedPickupAt.Ok {
 		b = append(b, 2)
@@ -390,7 +390,7 @@ func (r *Order) Clone() Order {
 	c.EventID = strings.Clone(c.EventID)
 	c.Partner = strings.Clone(c.Partner)
 	c.Customer = strings.Clone(c.Customer)
-	c.CustomerPo = strings.Clone(c.CustomerPo)
+	c.CustomerPO = strings.Clone(c.CustomerPO)
 	c.ServiceLevel = strings.Clone(c.ServiceLevel)
 	c.DeliveryNumbers = slices.Clone(c.DeliveryNumbers)
 	for k := range c.DeliveryNumbers {
@@ -422,7 +422,7 @@ func (r *Order) planField(k int, s string, i int, rd *Read) int {
 	case 6:
 		return planString(&r.Customer, s, i, rd)
 	case 7:
-		return planString(&r.CustomerPo, s, i, rd)
+		return planString(&r.CustomerPO, s, i, rd)
 	case 8:
 		return planString(&r.ServiceLevel, s, i, rd)
 	case 9:
@@ -454,7 +454,7 @@ func (r *Order) setDefault(k int) {
 	case 6:
 		r.Customer = ""
 	case 7:
-		r.CustomerPo = ""
+		r.CustomerPO = ""
 	case 8:
 		r.ServiceLevel = ""
 	case 9:
