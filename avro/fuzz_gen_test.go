@@ -84,6 +84,24 @@ func FuzzPlace(f *testing.F) { fuzzRecord(f, func() Record { return new(Place) }
 
 func FuzzServiceLevel(f *testing.F) { fuzzRecord(f, func() Record { return new(ServiceLevel) }) }
 
+func FuzzChargeTold(f *testing.F) { fuzzRecord(f, func() Record { return new(ChargeTold) }) }
+
+func FuzzComposed(f *testing.F) { fuzzRecord(f, func() Record { return new(Composed) }) }
+
+func FuzzLoadState(f *testing.F) { fuzzRecord(f, func() Record { return new(LoadState) }) }
+
+func FuzzNodeFact(f *testing.F) { fuzzRecord(f, func() Record { return new(NodeFact) }) }
+
+func FuzzNodeLink(f *testing.F) { fuzzRecord(f, func() Record { return new(NodeLink) }) }
+
+func FuzzOrderState(f *testing.F) { fuzzRecord(f, func() Record { return new(OrderState) }) }
+
+func FuzzResolveNode(f *testing.F) { fuzzRecord(f, func() Record { return new(ResolveNode) }) }
+
+func FuzzShipmentState(f *testing.F) { fuzzRecord(f, func() Record { return new(ShipmentState) }) }
+
+func FuzzTold(f *testing.F) { fuzzRecord(f, func() Record { return new(Told) }) }
+
 func FuzzDeviceInstallation(f *testing.F) {
 	fuzzRecord(f, func() Record { return new(DeviceInstallation) })
 }

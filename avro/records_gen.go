@@ -44,6 +44,15 @@ func Names() []string {
 		"waybill.reference.Expectation",
 		"waybill.reference.Place",
 		"waybill.reference.ServiceLevel",
+		"waybill.state.ChargeTold",
+		"waybill.state.Composed",
+		"waybill.state.LoadState",
+		"waybill.state.NodeFact",
+		"waybill.state.NodeLink",
+		"waybill.state.OrderState",
+		"waybill.state.ResolveNode",
+		"waybill.state.ShipmentState",
+		"waybill.state.Told",
 		"waybill.telematics.DeviceInstallation",
 		"waybill.telematics.Position",
 		"waybill.telematics.VehicleEvent",
@@ -132,6 +141,24 @@ func New(fullName string) (Record, bool) {
 		return new(Place), true
 	case "waybill.reference.ServiceLevel":
 		return new(ServiceLevel), true
+	case "waybill.state.ChargeTold":
+		return new(ChargeTold), true
+	case "waybill.state.Composed":
+		return new(Composed), true
+	case "waybill.state.LoadState":
+		return new(LoadState), true
+	case "waybill.state.NodeFact":
+		return new(NodeFact), true
+	case "waybill.state.NodeLink":
+		return new(NodeLink), true
+	case "waybill.state.OrderState":
+		return new(OrderState), true
+	case "waybill.state.ResolveNode":
+		return new(ResolveNode), true
+	case "waybill.state.ShipmentState":
+		return new(ShipmentState), true
+	case "waybill.state.Told":
+		return new(Told), true
 	case "waybill.telematics.DeviceInstallation":
 		return new(DeviceInstallation), true
 	case "waybill.telematics.Position":
