@@ -1,0 +1,219 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"waybill/avro"
+	"waybill/processors/stream"
+	"waybill/topics"
+	"waybill/topics/fault"
+)
+
+// input is one partition as one stage reads it, with the stage's task over it.
+type input struct {
+	spec      stream.Spec
+	topic     topics.Name
+	partition int32
+	next      int64 // committed offset
+	kv        *kv
+	task      *stream.Task // nil after a crash
+}
+
+// output is a record of a transaction that is not committed yet.
+type output struct {
+	topic     topics.Name
+	partition int32
+	entry     entry
+}
+
+// outcome is how a cycle ends.
+type outcome int
+
+const (
+	commit      outcome = iota
+	abort               // transaction aborted, the task lives on
+	crashBefore         // process lost before the commit
+	crashAfter          // process lost between the commit and what follows it
+)
+
+// Run lets the stages work until nothing is left to read. The error is a handler's that is not poison: the stage stopped.
+func (s *Sim) Run() error {
+	for {
+		in := s.choose()
+		if in == nil {
+			return nil
+		}
+		if err := s.cycle(in); err != nil {
+			return fmt.Errorf("stage %s, %s/%d from %d: %w", in.spec.Name, in.topic, in.partition, in.next, err)
+		}
+	}
+}
+
+// choose gives an input that has something to read, or nil.
+func (s *Sim) choose() *input {
+	var busy []*input
+	for _, in := range s.inputs {
+		if in.next < int64(len(s.log(in.topic).partitions[in.partition])) {
+			busy = append(busy, in)
+		}
+	}
+	switch {
+	case len(busy) == 0:
+		return nil
+	case s.opt.Seed == 0:
+		return busy[0]
+	}
+	return busy[s.rng.IntN(len(busy))]
+}
+
+func (s *Sim) batch(in *input) []entry {
+	waiting := s.log(in.topic).partitions[in.partition][in.next:]
+	n := min(len(waiting), s.opt.Batch)
+	if s.opt.Seed != 0 {
+		n = 1 + s.rng.IntN(n)
+	}
+	return waiting[:n]
+}
+
+func (s *Sim) fate() outcome {
+	if s.opt.Seed == 0 || s.rng.Float64() >= s.opt.Faults {
+		return commit
+	}
+	return abort + outcome(s.rng.IntN(3))
+}
+
+// keep is how many values a task keeps decoded: with a seed sometimes none, so that what was changed without Edit shows.
+func (s *Sim) keep() int {
+	if s.opt.Seed != 0 && s.rng.IntN(2) == 0 {
+		return 0
+	}
+	return 1 << 20
+}
+
+// cycle is one transaction: read, handle, write outputs and state, move the offset on; all of it or nothing.
+func (s *Sim) cycle(in *input) error {
+	s.Stats.Cycles++
+	batch, fate := s.batch(in), s.fate()
+	out, err := s.process(in, batch)
+	if err != nil {
+		return err
+	}
+	changes, err := in.changes()
+	if err != nil {
+		return err
+	}
+	switch fate {
+	case abort:
+		s.Stats.Aborts++
+		in.task.Aborted()
+		return nil
+	case crashBefore:
+		s.Stats.Crashes++
+		in.task = nil
+		return nil
+	}
+	for _, o := range out {
+		s.store(o.topic, o.partition, o.entry)
+	}
+	in.kv.apply(changes)
+	in.next += int64(len(batch))
+	in.task.Committed(s.keep())
+	if fate == crashAfter {
+		s.Stats.Crashes++
+		in.task = nil
+	}
+	return nil
+}
+
+// process runs the batch. A poisonous record is taken out and all others run again, so that it leaves no trace.
+func (s *Sim) process(in *input, batch []entry) ([]output, error) {
+	dead := map[int]error{}
+	for {
+		if err := in.open(); err != nil {
+			return nil, err
+		}
+		out, culprit, err := s.attempt(in, batch, dead)
+		if err == nil {
+			return append(out, s.letters(in, batch, dead)...), nil
+		}
+		if fault.Of(err) != fault.Poison {
+			return nil, err
+		}
+		s.Stats.Reruns++
+		dead[culprit] = err
+		in.task.Aborted()
+	}
+}
+
+func (s *Sim) attempt(in *input, batch []entry, dead map[int]error) (out []output, culprit int, err error) {
+	emit := func(e stream.Emit) error {
+		out = append(out, s.emitted(e)...)
+		return nil
+	}
+	for i, e := range batch {
+		if dead[i] != nil {
+			continue
+		}
+		v, err := e.decode()
+		if err != nil {
+			return nil, i, fault.Poisoned("DECODE", err)
+		}
+		src := stream.Source{Topic: in.topic, Partition: in.partition, Offset: in.next + int64(i)}
+		if err := in.task.Process(context.Background(), stream.Record{Key: e.key, Value: v, Time: e.at, Source: src}, emit); err != nil {
+			return nil, i, fmt.Errorf("handle %s@%d: %w", e.record, src.Offset, err)
+		}
+	}
+	return out, 0, nil
+}
+
+// emitted encodes at once: the handler may change the value afterwards.
+func (s *Sim) emitted(e stream.Emit) []output {
+	enc := entry{key: e.Key, record: e.Value.AvroName(), value: e.Value.Append(nil), at: s.now}
+	if !e.Broadcast {
+		return []output{{e.Topic, s.partition(e.Key), enc}}
+	}
+	var out []output
+	for p := range s.opt.Partitions {
+		out = append(out, output{e.Topic, p, enc})
+	}
+	return out
+}
+
+func (s *Sim) letters(in *input, batch []entry, dead map[int]error) []output {
+	var out []output
+	for i, e := range batch {
+		if err := dead[i]; err != nil {
+			letter := &avro.DeadLetter{
+				Topic: string(in.topic), Partition: in.partition, Offset: in.next + int64(i), Stage: in.spec.Name,
+				Reason: fault.Reason(err), Causes: fault.Causes(err), Attempt: 1, Key: avro.Some([]byte(e.key)), Value: avro.Some(e.value), RecordAt: avro.MicrosOf(e.at),
+			}
+			out = append(out, s.emitted(stream.Emit{Topic: topics.DeadLetters.Name, Key: e.key, Value: letter})...)
+		}
+	}
+	return out
+}
+
+// open gives the input a task, bound to committed state as after a restart.
+func (in *input) open() error {
+	if in.task != nil {
+		return nil
+	}
+	t, err := in.spec.NewTask(in.kv)
+	in.task = t
+	return err
+}
+
+func (in *input) changes() (map[string][]byte, error) {
+	changes := map[string][]byte{}
+	err := in.task.Flush(func(key, value []byte) error {
+		if _, ok := changes[string(key)]; ok {
+			return errors.New("state key " + string(key) + " flushed twice")
+		}
+		changes[string(key)] = bytes.Clone(value)
+		return nil
+	})
+	return changes, err
+}
