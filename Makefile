@@ -1,0 +1,70 @@
+# Waybill. `make help` lists the targets.
+#
+# A target checks its tools first and ends with one sentence that names what is missing.
+
+# Where the outside data lies; tests look in ../shared/data where it is not set. go test changes folders, so it is absolute.
+ifdef WAYBILL_DATA
+export WAYBILL_DATA := $(abspath $(WAYBILL_DATA))
+endif
+
+BIN         := bin/waybill
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+FUZZTIME ?= 10s
+COUNT    ?= 6
+BENCH    ?= .
+SUMMARY  ?= .waybill/tests.txt
+
+need = @command -v $(1) >/dev/null 2>&1 || { echo "make $@: $(1) is missing: install $(2)." >&2; exit 1; }
+GO_IS = Go 1.26 or later (https://go.dev/dl)
+
+.PHONY: help build tools demo test lint bench fuzz law clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+build: ## build bin/waybill
+	$(call need,go,$(GO_IS))
+	go build -trimpath -o $(BIN) ./cmd/waybill
+
+tools: ## fetch the ClickHouse engine (npm, 178 MB) unless it is there, or $WAYBILL_CHDB names one
+	$(call need,go,$(GO_IS))
+	@if [ -n "$$WAYBILL_CHDB" ]; then echo "tools: WAYBILL_CHDB is set; nothing is fetched"; else sh bench/rig/tools.sh; fi
+	@[ -d "$$(go env GOMODCACHE)/cache/download/github.com/twmb" ] || echo "tools: fetching Go modules"
+	@go mod download
+
+demo: tools build ## show the whole pipeline at work: a day of 50 vehicles and 200 loads
+	@$(BIN) demo $(ARGS)
+
+test: tools ## prove it: every rung of tests that this machine can run
+	@mkdir -p $(dir $(SUMMARY))
+	@go test -json -timeout 20m $(TESTFLAGS) ./... | go run ./cmd/internal/rungs -summary $(SUMMARY)
+
+law: ## the law of convergence, with more seeds (LAW_SEEDS=2000)
+	$(call need,go,$(GO_IS))
+	WAYBILL_LAW_SEEDS=$${LAW_SEEDS:-2000} go test -count 1 -timeout 60m -run 'Law' ./processors/...
+
+fuzz: ## run every fuzz target for FUZZTIME (10s) each
+	$(call need,go,$(GO_IS))
+	@set -e; for pkg in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "fuzz: $$pkg $$target $(FUZZTIME)"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+bench: tools ## benchmarks, COUNT (6) runs each; compare with benchstat
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) -timeout 60m ./...
+
+lint: ## gofmt, go vet, staticcheck, govulncheck
+	$(call need,go,$(GO_IS))
+	$(call need,git,git)
+	@echo "lint: gofmt"; bad=$$(gofmt -l $$(git ls-files '*.go')); \
+		[ -z "$$bad" ] || { echo "lint: not formatted, run gofmt -w on: $$bad" >&2; exit 1; }
+	@echo "lint: go vet"; go vet ./...
+	@echo "lint: staticcheck ($(STATICCHECK))"; go run $(STATICCHECK) ./...
+	@echo "lint: govulncheck ($(GOVULNCHECK))"; sh .ci/govulncheck $(GOVULNCHECK)
+
+clean: ## remove what building and testing left; keeps what `make tools` fetched
+	rm -rf bin .waybill
