@@ -1,0 +1,61 @@
+package rig
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// KafkaOptions says where Kafka listens and what it keeps.
+type KafkaOptions struct {
+	// Ports has one port a broker; 0: pick. Empty: one broker on a picked port.
+	Ports []int
+
+	// DataDir keeps topics, records, groups and transactions between runs. Writes reach the operating system at once, so that
+	// they survive kill -9 of this process, not a power cut. Empty: memory.
+	DataDir string
+
+	// MinSessionTimeout lowers the shortest session timeout a group member may ask for. 0: Kafka's 6 s.
+	MinSessionTimeout time.Duration
+}
+
+// Kafka is a Kafka cluster in this process: topics are made by request only (no automatic creation), transactions,
+// groups and read_committed work. A topic with message.timestamp.type=LogAppendTime has its records stamped by the broker.
+type Kafka struct {
+	// Cluster is the cluster itself, for tests that inject faults.
+	Cluster *kfake.Cluster
+
+	brokers []string
+}
+
+// StartKafka starts the brokers. They answer when it returns.
+func StartKafka(o KafkaOptions) (*Kafka, error) {
+	ports := o.Ports
+	if len(ports) == 0 {
+		ports = []int{0}
+	}
+	opts := []kfake.Opt{kfake.NumBrokers(len(ports)), kfake.Ports(ports...)}
+	if o.DataDir != "" {
+		opts = append(opts, kfake.DataDir(o.DataDir))
+	}
+	if o.MinSessionTimeout > 0 {
+		opts = append(opts, kfake.GroupMinSessionTimeout(o.MinSessionTimeout))
+	}
+	cluster, err := kfake.NewCluster(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("start Kafka on 127.0.0.1 ports %v: %w", ports, err)
+	}
+	stampAppendTime(cluster)
+	return &Kafka{Cluster: cluster, brokers: cluster.ListenAddrs()}, nil
+}
+
+// Brokers lists host:port of every broker.
+func (k *Kafka) Brokers() []string { return k.brokers }
+
+// BrokerList is Brokers joined by commas, as kcat and bootstrap.servers want them.
+func (k *Kafka) BrokerList() string { return strings.Join(k.brokers, ",") }
+
+// Stop saves what DataDir keeps and closes every connection.
+func (k *Kafka) Stop() { k.Cluster.Close() }
