@@ -248,9 +248,11 @@ func (r *NodeLink) setDefault(k int) {
 //
 // Avro: waybill.state.Composed.
 type Composed struct {
-	// Which link.
+	// Which link, as a series.
 	Series string
-	// The fact told last.
+	// The link told last.
+	Link Link
+	// The fact told last; empty where it was taken back.
 	FactID string
 	// Its revision.
 	Revision int64
@@ -285,7 +287,7 @@ func (*Composed) AvroName() string { return "waybill.state.Composed" }
 
 // AvroSchema implements [Record].
 func (*Composed) AvroSchema() string {
-	return `{"type":"record","name":"Composed","namespace":"waybill.state","doc":"A link composed here and told to the identifiers it joins.","fields":[{"name":"series","type":"string","doc":"Which link."},{"name":"fact_id","type":"string","doc":"The fact told last."},{"name":"revision","type":"long","doc":"Its revision."}]}`
+	return `{"type":"record","name":"Composed","namespace":"waybill.state","doc":"A link composed here and told to the identifiers it joins.","fields":[{"name":"series","type":"string","doc":"Which link, as a series."},{"name":"link","type":{"type":"record","name":"Link","namespace":"waybill.correlation","doc":"One source's word that two identifiers belong together over [valid_from, valid_to). Many-to-many; may arrive after the events it explains.","fields":[{"name":"from","type":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]},"doc":"The identifier further from the shipment (device, SSCC, vehicle, order line, order)."},{"name":"to","type":"waybill.common.Identifier","doc":"The identifier nearer to it."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"PLANNED: booked so. ACTUAL: seen so; where there is any, it outweighs the plan."},{"name":"valid_from","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Start, inclusive; null is always."},{"name":"valid_to","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"End, exclusive; null is open."},{"name":"revoked","type":"boolean","default":false,"doc":"True: the link never held; readers filter it out, nothing is deleted."}]},"doc":"The link told last."},{"name":"fact_id","type":"string","doc":"The fact told last; empty where it was taken back."},{"name":"revision","type":"long","doc":"Its revision."}]}`
 }
 
 func (r *Composed) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -298,6 +300,7 @@ func (r *Composed) decodeAt(s string, i int) int {
 	} else {
 		r.Series, i = readString(s, i)
 	}
+	i = r.Link.decodeAt(s, i)
 	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
 		n := i + 1 + int(s[i]>>1)
 		r.FactID, i = s[i+1:n], n
@@ -311,6 +314,7 @@ func (r *Composed) decodeAt(s string, i int) int {
 // Append implements [Record].
 func (r *Composed) Append(b []byte) []byte {
 	b = appendString(b, r.Series)
+	b = r.Link.Append(b)
 	b = appendString(b, r.FactID)
 	b = appendLong(b, int64(r.Revision))
 	return b
@@ -320,6 +324,7 @@ func (r *Composed) Append(b []byte) []byte {
 func (r *Composed) Clone() Composed {
 	c := *r
 	c.Series = strings.Clone(c.Series)
+	c.Link = c.Link.Clone()
 	c.FactID = strings.Clone(c.FactID)
 	return c
 }
@@ -329,8 +334,10 @@ func (r *Composed) planField(k int, s string, i int, rd *Read) int {
 	case 0:
 		return planString(&r.Series, s, i, rd)
 	case 1:
-		return planString(&r.FactID, s, i, rd)
+		return r.Link.plan(s, i, rd)
 	case 2:
+		return planString(&r.FactID, s, i, rd)
+	case 3:
 		return planLong(&r.Revision, s, i, rd)
 	}
 	panic("avro: plan of another record")
@@ -380,7 +387,7 @@ func (*ResolveNode) AvroName() string { return "waybill.state.ResolveNode" }
 
 // AvroSchema implements [Record].
 func (*ResolveNode) AvroSchema() string {
-	return `{"type":"record","name":"ResolveNode","namespace":"waybill.state","doc":"What resolve knows about one identifier, besides the facts filed under it.","fields":[{"name":"links","type":{"type":"array","items":{"type":"record","name":"NodeLink","namespace":"waybill.state","doc":"A link that leads on from an identifier, with the fact it rests on.","fields":[{"name":"link","type":{"type":"record","name":"Link","namespace":"waybill.correlation","doc":"One source's word that two identifiers belong together over [valid_from, valid_to). Many-to-many; may arrive after the events it explains.","fields":[{"name":"from","type":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]},"doc":"The identifier further from the shipment (device, SSCC, vehicle, order line, order)."},{"name":"to","type":"waybill.common.Identifier","doc":"The identifier nearer to it."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"PLANNED: booked so. ACTUAL: seen so; where there is any, it outweighs the plan."},{"name":"valid_from","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Start, inclusive; null is always."},{"name":"valid_to","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"End, exclusive; null is open."},{"name":"revoked","type":"boolean","default":false,"doc":"True: the link never held; readers filter it out, nothing is deleted."}]},"doc":"The link."},{"name":"fact_id","type":"string","doc":"The fact that states it."},{"name":"series","type":"string","default":"","doc":"The fact's series, where it is restatable."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When the fact occurred."},{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"Who stated it."}]}},"default":[],"doc":"Links that lead on, sorted."},{"name":"composed","type":{"type":"array","items":{"type":"record","name":"Composed","namespace":"waybill.state","doc":"A link composed here and told to the identifiers it joins.","fields":[{"name":"series","type":"string","doc":"Which link."},{"name":"fact_id","type":"string","doc":"The fact told last."},{"name":"revision","type":"long","doc":"Its revision."}]}},"default":[],"doc":"Links composed here, sorted by series."}]}`
+	return `{"type":"record","name":"ResolveNode","namespace":"waybill.state","doc":"What resolve knows about one identifier, besides the facts filed under it.","fields":[{"name":"links","type":{"type":"array","items":{"type":"record","name":"NodeLink","namespace":"waybill.state","doc":"A link that leads on from an identifier, with the fact it rests on.","fields":[{"name":"link","type":{"type":"record","name":"Link","namespace":"waybill.correlation","doc":"One source's word that two identifiers belong together over [valid_from, valid_to). Many-to-many; may arrive after the events it explains.","fields":[{"name":"from","type":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]},"doc":"The identifier further from the shipment (device, SSCC, vehicle, order line, order)."},{"name":"to","type":"waybill.common.Identifier","doc":"The identifier nearer to it."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"PLANNED: booked so. ACTUAL: seen so; where there is any, it outweighs the plan."},{"name":"valid_from","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Start, inclusive; null is always."},{"name":"valid_to","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"End, exclusive; null is open."},{"name":"revoked","type":"boolean","default":false,"doc":"True: the link never held; readers filter it out, nothing is deleted."}]},"doc":"The link."},{"name":"fact_id","type":"string","doc":"The fact that states it."},{"name":"series","type":"string","default":"","doc":"The fact's series, where it is restatable."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When the fact occurred."},{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"Who stated it."}]}},"default":[],"doc":"Links that lead on, sorted."},{"name":"composed","type":{"type":"array","items":{"type":"record","name":"Composed","namespace":"waybill.state","doc":"A link composed here and told to the identifiers it joins.","fields":[{"name":"series","type":"string","doc":"Which link, as a series."},{"name":"link","type":"waybill.correlation.Link","doc":"The link told last."},{"name":"fact_id","type":"string","doc":"The fact told last; empty where it was taken back."},{"name":"revision","type":"long","doc":"Its revision."}]}},"default":[],"doc":"Links composed here, sorted by series."}]}`
 }
 
 func (r *ResolveNode) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -403,7 +410,7 @@ func (r *ResolveNode) decodeAt(s string, i int) int {
 	r.Composed = r.Composed[:0]
 	for {
 		var n int
-		if n, i = readBlock(s, i, 3); n == 0 {
+		if n, i = readBlock(s, i, 15); n == 0 {
 			break
 		}
 		k := len(r.Composed)

@@ -1,0 +1,152 @@
+package resolve
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"waybill/avro"
+	"waybill/processors/model/facts"
+	"waybill/processors/model/hops"
+	"waybill/processors/model/ids"
+)
+
+// learn takes in the links a fact states from this identifier, and says whether that changed any.
+func (v *visit) learn(f *avro.Fact) bool {
+	node, _ := v.node.Get()
+	next := slices.DeleteFunc(slices.Clone(node.Links), func(l avro.NodeLink) bool { return f.Series != "" && l.Series == f.Series })
+	if !f.Void {
+		for _, l := range f.Links {
+			if ids.Same(l.From, v.at) && hops.Rank(l.To.Kind) > hops.Rank(v.at.Kind) {
+				next = append(next, avro.NodeLink{Link: l, FactID: f.FactID, Series: f.Series, OccurredAt: f.OccurredAt, System: f.Source.System})
+			}
+		}
+	}
+	slices.SortFunc(next, compareLinks)
+	next = slices.CompactFunc(next, func(a, b avro.NodeLink) bool { return compareLinks(a, b) == 0 })
+	if slices.EqualFunc(node.Links, next, func(a, b avro.NodeLink) bool { return compareLinks(a, b) == 0 }) {
+		return false
+	}
+	e := v.node.Edit()
+	e.Links = nil
+	for i := range next {
+		e.Links = append(e.Links, next[i].Clone())
+	}
+	return true
+}
+
+func compareLinks(a, b avro.NodeLink) int {
+	return cmp.Or(ids.Compare(a.Link.To, b.Link.To), cmp.Compare(b.Link.Classifier, a.Link.Classifier), cmp.Compare(a.OccurredAt, b.OccurredAt),
+		strings.Compare(a.FactID, b.FactID), cmp.Compare(a.Link.ValidFrom.V, b.Link.ValidFrom.V), cmp.Compare(a.Link.ValidTo.V, b.Link.ValidTo.V))
+}
+
+// composes lists what two links from one identifier say about their far ends: what is in a delivery that is aboard a load,
+// the delivery's shipment is aboard.
+var composes = map[[2]avro.IdentifierKind]bool{
+	{avro.IdentifierKindOrder, avro.IdentifierKindShipment}:    true,
+	{avro.IdentifierKindLoad, avro.IdentifierKindShipment}:     true,
+	{avro.IdentifierKindDelivery, avro.IdentifierKindOrder}:    true,
+	{avro.IdentifierKindDelivery, avro.IdentifierKindLoad}:     true,
+	{avro.IdentifierKindDelivery, avro.IdentifierKindShipment}: true,
+}
+
+// compose tells the far ends of the links from here that they belong together. A vehicle composes nothing: what it carried
+// at different times does not belong together.
+func (v *visit) compose() {
+	if v.at.Kind == avro.IdentifierKindVehicle || v.at.Kind == avro.IdentifierKindTrailer || v.at.Kind == avro.IdentifierKindDevice || hub(v.at.Kind) {
+		return
+	}
+	node, _ := v.node.Get()
+	best := bestLinks(node.Links)
+	told := map[string]bool{}
+	for _, x := range best {
+		for _, y := range best {
+			if composes[[2]avro.IdentifierKind{x.Link.To.Kind, y.Link.To.Kind}] {
+				f := v.composed(x, y)
+				told[f.Series] = true
+				v.tell(f)
+			}
+		}
+	}
+	v.withdraw(told)
+}
+
+// bestLinks gives one link per far end: seen outweighs planned, then the first said.
+func bestLinks(links []avro.NodeLink) []avro.NodeLink {
+	var out []avro.NodeLink
+	for _, l := range links { // sorted by far end, best first
+		if l.Link.Revoked || len(out) > 0 && ids.Same(out[len(out)-1].Link.To, l.Link.To) {
+			continue
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+func (v *visit) composed(x, y avro.NodeLink) avro.Fact {
+	link := avro.Link{From: x.Link.To, To: y.Link.To, Classifier: min(x.Link.Classifier, y.Link.Classifier)}
+	link.From.Raw, link.To.Raw = avro.Opt[string]{}, avro.Opt[string]{}
+	f := v.factOf(link, facts.Hash("composed", ids.Key(v.tenant, v.at), ids.Key("", link.From), ids.Key("", link.To)))
+	f.OccurredAt = max(x.OccurredAt, y.OccurredAt)
+	f.Source.System = y.System
+	f.DerivedFrom = slices.Compact(slices.Sorted(slices.Values([]string{x.FactID, y.FactID})))
+	return f
+}
+
+func (v *visit) factOf(link avro.Link, series string) avro.Fact {
+	return avro.Fact{
+		Tenant: v.tenant, Classifier: link.Classifier, Identifiers: []avro.Identifier{link.From, link.To}, Links: []avro.Link{link},
+		Source: avro.Source{Partner: Name}, Series: series,
+	}
+}
+
+// tell sends a composed fact to both ends, if it is new or says something new.
+func (v *visit) tell(f avro.Fact) {
+	facts.Seal(&f)
+	node, _ := v.node.Get()
+	i, known := slices.BinarySearchFunc(node.Composed, f.Series, func(c avro.Composed, s string) int { return strings.Compare(c.Series, s) })
+	if known && node.Composed[i].FactID == f.FactID {
+		return
+	}
+	e := v.node.Edit()
+	if !known {
+		e.Composed = slices.Insert(e.Composed, i, avro.Composed{Series: f.Series})
+	}
+	e.Composed[i].FactID, e.Composed[i].Link = f.FactID, f.Links[0].Clone()
+	e.Composed[i].Revision++
+	f.Revision = e.Composed[i].Revision
+	hops.Send(&v.out, &f)
+}
+
+// withdraw takes back the composed links that no longer follow.
+func (v *visit) withdraw(told map[string]bool) {
+	node, _ := v.node.Get()
+	for i := range node.Composed {
+		if told[node.Composed[i].Series] || node.Composed[i].FactID == "" {
+			continue
+		}
+		c := &v.node.Edit().Composed[i]
+		c.Revision++
+		c.FactID = ""
+		f := v.factOf(c.Link, c.Series)
+		f.Void, f.Revision = true, c.Revision
+		facts.Seal(&f)
+		hops.Send(&v.out, &f)
+	}
+}
+
+// interval is when a fact held: a stay from arrival to departure, a link for its validity, anything else at its instant.
+func interval(f *avro.Fact) (from, to avro.Micros) {
+	if f.Stay.Ok {
+		return f.Stay.V.ArrivedAt, f.Stay.V.DepartedAt.Or(forever)
+	}
+	return f.OccurredAt, f.OccurredAt + 1
+}
+
+const forever = avro.Micros(1<<62 - 1)
+
+// holds says whether a link held at any time of the fact.
+func holds(l *avro.Link, f *avro.Fact) bool {
+	from, to := interval(f)
+	return !l.Revoked && from < l.ValidTo.Or(forever) && to > l.ValidFrom.Or(-forever)
+}

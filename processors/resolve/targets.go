@@ -1,0 +1,121 @@
+package resolve
+
+import (
+	"slices"
+
+	"waybill/avro"
+	"waybill/processors/model/facts"
+	"waybill/processors/model/hops"
+	"waybill/processors/model/ids"
+	"waybill/topics"
+)
+
+// leads says which links carry facts on, by the kinds at their ends. Not every link does: what happened to one order line
+// is told to its order, not to the order's other shipments; a container's scans are not the vessel's.
+var leads = map[avro.IdentifierKind][]avro.IdentifierKind{
+	avro.IdentifierKindDevice:       {avro.IdentifierKindVehicle},
+	avro.IdentifierKindVehicle:      {avro.IdentifierKindLoad},
+	avro.IdentifierKindTrailer:      {avro.IdentifierKindLoad},
+	avro.IdentifierKindPayment:      {avro.IdentifierKindInvoice, avro.IdentifierKindOrder},
+	avro.IdentifierKindInvoice:      {avro.IdentifierKindGoodsReceipt, avro.IdentifierKindOrder, avro.IdentifierKindShipment},
+	avro.IdentifierKindGoodsReceipt: {avro.IdentifierKindOrder},
+	avro.IdentifierKindRequisition:  {avro.IdentifierKindQuotation, avro.IdentifierKindOrder},
+	avro.IdentifierKindQuotation:    {avro.IdentifierKindOrder},
+	avro.IdentifierKindOrderLine:    {avro.IdentifierKindOrder, avro.IdentifierKindShipment},
+	avro.IdentifierKindSSCC:         {avro.IdentifierKindContainer, avro.IdentifierKindDelivery, avro.IdentifierKindShipment},
+	avro.IdentifierKindContainer:    {avro.IdentifierKindShipment},
+	avro.IdentifierKindDelivery:     {avro.IdentifierKindOrder, avro.IdentifierKindShipment},
+	avro.IdentifierKindBOL:          {avro.IdentifierKindShipment},
+	avro.IdentifierKindPRO:          {avro.IdentifierKindShipment},
+	avro.IdentifierKindOrder:        {avro.IdentifierKindShipment},
+}
+
+// views are the inboxes of the stages that keep a view per key of a kind.
+var views = map[avro.IdentifierKind]topics.Name{
+	avro.IdentifierKindOrder:    topics.OrdersInbox.Name,
+	avro.IdentifierKindLoad:     topics.LoadsInbox.Name,
+	avro.IdentifierKindShipment: topics.ShipmentsInbox.Name,
+}
+
+// hub says whether identifiers of the kind have a view of their own.
+func hub(kind avro.IdentifierKind) bool { return views[kind] != "" }
+
+// target is where a fact goes next: a view's inbox, or the identifier one hop on.
+type target struct {
+	id  avro.Identifier
+	key string
+}
+
+// targets lists where a fact belongs by the links known now, each once.
+func (v *visit) targets(f *avro.Fact) []target {
+	var out []target
+	if hub(v.at.Kind) {
+		out = append(out, v.target(v.at))
+	}
+	node, _ := v.node.Get()
+	filed := hops.Nodes(f)
+	for i := range node.Links {
+		l := &node.Links[i].Link
+		if !slices.Contains(leads[v.at.Kind], l.To.Kind) || !holds(l, f) || v.at.Kind == avro.IdentifierKindOrder && !ofWholeOrder(f) {
+			continue
+		}
+		here := func(id avro.Identifier) bool { return ids.Same(id, l.To) }
+		if !slices.ContainsFunc(filed, here) && !slices.ContainsFunc(out, func(t target) bool { return here(t.id) }) {
+			out = append(out, v.target(l.To))
+		}
+	}
+	return out
+}
+
+func (v *visit) target(id avro.Identifier) target {
+	id.Raw = avro.Opt[string]{}
+	return target{id: id, key: ids.Key(v.tenant, id)}
+}
+
+// ofWholeOrder says whether a fact under an order concerns every shipment of it: it is an order message, or it names
+// nothing narrower than the order.
+func ofWholeOrder(f *avro.Fact) bool {
+	if f.Order.Ok {
+		return true
+	}
+	return !slices.ContainsFunc(f.Identifiers, func(id avro.Identifier) bool {
+		return hops.Routed(id.Kind) && hops.Rank(id.Kind) < hops.Rank(avro.IdentifierKindOrder)
+	})
+}
+
+func fresh(known *avro.NodeFact, targets []target) []target {
+	return slices.DeleteFunc(slices.Clone(targets), func(t target) bool { return slices.Contains(known.Targets, t.key) })
+}
+
+// resend tells a restated fact again to whom an earlier revision was told, though it may not concern them any more: they
+// see for themselves.
+func (v *visit) resend(known *avro.NodeFact, fresh []target) {
+	for _, key := range known.Targets {
+		_, id, err := ids.ParseKey(key)
+		if err != nil || slices.ContainsFunc(fresh, func(t target) bool { return t.key == key }) {
+			continue
+		}
+		v.send(target{id: id, key: key}, &known.Fact)
+	}
+}
+
+func (v *visit) send(t target, f *avro.Fact) {
+	if f.Stay.Ok && v.at.Kind == avro.IdentifierKindDevice {
+		f = v.asVehicle(f, t.id)
+	}
+	if view := views[t.id.Kind]; view != "" {
+		v.out.To(view, t.key, f)
+		return
+	}
+	v.out.To(topics.ResolveInbox.Name, t.key, f)
+}
+
+// asVehicle tells a device's stay as its vehicle's: further on nobody needs to know which device was built into what.
+func (v *visit) asVehicle(f *avro.Fact, vehicle avro.Identifier) *avro.Fact {
+	told := f.Clone()
+	told.Identifiers = []avro.Identifier{vehicle}
+	told.DerivedFrom = []string{f.FactID}
+	told.Series = facts.Hash("stay of vehicle", ids.Key(v.tenant, vehicle), f.Series)
+	facts.Seal(&told)
+	return &told
+}
