@@ -27,6 +27,7 @@ type Binder struct {
 	indexes []string
 	cells   map[string]*cell
 	dirty   []*cell
+	changed map[string][]*cell // the dirty ones by store and scope, so that a listing need not look at all of them
 	timers  *timers
 	fault   error // first store failure; the driver aborts
 }
@@ -34,13 +35,14 @@ type Binder struct {
 // cell is one decoded value. Hot values stay decoded; a changed one is encoded once per commit.
 type cell struct {
 	id      string
+	base    int // length of the id's store and scope
 	rec     avro.Record
 	present bool
 	dirty   bool
 }
 
 func newBinder(kv KV) *Binder {
-	b := &Binder{kv: kv, cells: map[string]*cell{}}
+	b := &Binder{kv: kv, names: []string{timerStore}, cells: map[string]*cell{}, changed: map[string][]*cell{}}
 	b.timers = newTimers(b)
 	return b
 }
@@ -53,14 +55,19 @@ func (b *Binder) open(name string) string {
 	return name
 }
 
-// Store keys: name NUL scope NUL sub. Names and scopes hold no NUL byte (topics.Key never does).
+// Store keys: name NUL scope NUL sub. Names and scopes hold no NUL byte: the task refuses record keys that do, and
+// references are refused here, so that no key can reach into another's state.
 func cellID(store, scope, sub string) string { return store + "\x00" + scope + "\x00" + sub }
 
-func (b *Binder) cell(id string, make func() avro.Record) *cell {
+func (b *Binder) cell(store, scope, sub string, make func() avro.Record) *cell {
+	id := cellID(store, scope, sub)
 	if c, ok := b.cells[id]; ok {
 		return c
 	}
-	c := &cell{id: id, rec: make()}
+	if strings.IndexByte(scope, 0) >= 0 {
+		panic(fmt.Sprintf("stream: reference %q holds a zero byte", scope)) // of the record's making: guard makes it poison
+	}
+	c := &cell{id: id, base: len(id) - len(sub), rec: make()}
 	v, err := b.kv.Get([]byte(id))
 	if err == nil && v != nil {
 		c.present = true
@@ -68,6 +75,7 @@ func (b *Binder) cell(id string, make func() avro.Record) *cell {
 	}
 	if err != nil {
 		b.fail(fmt.Errorf("read state %q: %w", id, err))
+		return c // not kept: half a value must not outlive the abort that follows
 	}
 	b.cells[id] = c
 	return c
@@ -83,6 +91,7 @@ func (b *Binder) touch(c *cell) {
 	if !c.dirty {
 		c.dirty = true
 		b.dirty = append(b.dirty, c)
+		b.changed[c.id[:c.base]] = append(b.changed[c.id[:c.base]], c)
 	}
 }
 
@@ -104,7 +113,7 @@ func ValueOf[V any, P record[V]](b *Binder, name string) *Value[V, P] {
 }
 
 func (s *Value[V, P]) cell() *cell {
-	return s.b.cell(cellID(s.name, s.b.key, ""), func() avro.Record { return P(new(V)) })
+	return s.b.cell(s.name, s.b.key, "", func() avro.Record { return P(new(V)) })
 }
 
 // Get gives the key's value to read, and whether it has one. Valid until the handler returns.
@@ -147,7 +156,7 @@ func TableOf[V any, P record[V]](b *Binder, name string) *Map[V, P] {
 }
 
 func (s *Map[V, P]) cell(sub string) *cell {
-	return s.b.cell(cellID(s.name, s.scope(), sub), func() avro.Record { return P(new(V)) })
+	return s.b.cell(s.name, s.scope(), sub, func() avro.Record { return P(new(V)) })
 }
 
 // Get gives an entry to read, and whether it exists. Valid until the handler returns.
@@ -178,7 +187,7 @@ func (s *Map[V, P]) All() iter.Seq2[string, *V] { return s.WithPrefix("") }
 func (s *Map[V, P]) WithPrefix(prefix string) iter.Seq2[string, *V] {
 	return func(yield func(string, *V) bool) {
 		base := cellID(s.name, s.scope(), "")
-		for _, id := range s.b.ids(base + prefix) {
+		for _, id := range s.b.ids(base, prefix) {
 			if v, ok := s.Get(id[len(base):]); ok && !yield(id[len(base):], v) {
 				return
 			}
@@ -186,18 +195,18 @@ func (s *Map[V, P]) WithPrefix(prefix string) iter.Seq2[string, *V] {
 	}
 }
 
-// ids lists the keys with the prefix, committed and changed alike, in order.
-func (b *Binder) ids(prefix string) []string {
+// ids lists the keys of a store and scope that go on with the prefix, committed and changed alike, in order.
+func (b *Binder) ids(base, prefix string) []string {
 	var out []string
-	err := b.kv.Scan([]byte(prefix), func(key, _ []byte) error {
+	err := b.kv.Scan([]byte(base+prefix), func(key, _ []byte) error {
 		out = append(out, string(key))
 		return nil
 	})
 	if err != nil {
-		b.fail(fmt.Errorf("scan state %q: %w", prefix, err))
+		b.fail(fmt.Errorf("scan state %q: %w", base+prefix, err))
 	}
-	for _, c := range b.dirty {
-		if strings.HasPrefix(c.id, prefix) {
+	for _, c := range b.changed[base] {
+		if strings.HasPrefix(c.id[len(base):], prefix) {
 			out = append(out, c.id)
 		}
 	}
@@ -207,6 +216,9 @@ func (b *Binder) ids(prefix string) []string {
 
 // flush hands every change to put, in order of keys; a nil value deletes. One encoding per changed value.
 func (b *Binder) flush(put func(key, value []byte) error) error {
+	if b.fault != nil {
+		return b.fault
+	}
 	slices.SortFunc(b.dirty, func(x, y *cell) int { return strings.Compare(x.id, y.id) })
 	for _, c := range b.dirty {
 		var v []byte
@@ -226,6 +238,7 @@ func (b *Binder) committed(keep int) {
 		c.dirty = false
 	}
 	b.dirty = b.dirty[:0]
+	clear(b.changed)
 	b.timers.committed()
 	if len(b.cells) > keep {
 		clear(b.cells)
@@ -238,6 +251,7 @@ func (b *Binder) aborted() {
 		delete(b.cells, c.id)
 	}
 	b.dirty = b.dirty[:0]
+	clear(b.changed)
 	b.fault = nil
 	b.timers.aborted()
 }
@@ -258,7 +272,7 @@ func mark() avro.Record { return new(presence) }
 
 // Add says that the running key depends on the reference.
 func (x *Index) Add(reference string) {
-	c := x.b.cell(cellID(x.name, reference, x.b.key), mark)
+	c := x.b.cell(x.name, reference, x.b.key, mark)
 	if !c.present {
 		c.present = true
 		x.b.touch(c)
@@ -267,7 +281,7 @@ func (x *Index) Add(reference string) {
 
 // Remove takes that back.
 func (x *Index) Remove(reference string) {
-	c := x.b.cell(cellID(x.name, reference, x.b.key), mark)
+	c := x.b.cell(x.name, reference, x.b.key, mark)
 	if c.present {
 		c.present = false
 		x.b.touch(c)
@@ -279,9 +293,9 @@ func (b *Binder) dependentsOf(reference string) []string {
 	var keys []string
 	for _, index := range b.indexes {
 		base := cellID(index, reference, "")
-		for _, id := range b.ids(base) {
-			if b.cell(id, mark).present {
-				keys = append(keys, id[len(base):])
+		for _, id := range b.ids(base, "") {
+			if key := id[len(base):]; b.cell(index, reference, key, mark).present {
+				keys = append(keys, key)
 			}
 		}
 	}

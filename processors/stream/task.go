@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"waybill/avro"
@@ -20,7 +21,6 @@ type Task struct {
 	spec Spec
 	b    *Binder
 	prog program
-	now  int64 // microseconds of the last tick
 }
 
 // Record is one inbox record as a driver hands it over, its value decoded.
@@ -60,6 +60,9 @@ func (t *Task) Process(ctx context.Context, r Record, emit func(Emit) error) err
 	if !ok {
 		return fault.Poisonf("UNEXPECTED_RECORD", "stage %s does not handle %s: send it to a topic whose catalogue entry lists it", t.spec.Name, r.Value.AvroName())
 	}
+	if err := t.checkKey(r.Key); err != nil {
+		return err
+	}
 	t.b.key = r.Key
 	out, err := t.guard(func() (Emits, error) { return h(ctx, r.Key, r.Value, r.Time, r.Source) })
 	if err != nil {
@@ -68,13 +71,32 @@ func (t *Task) Process(ctx context.Context, r Record, emit func(Emit) error) err
 	return t.send(ctx, out, r.Time, emit)
 }
 
+// checkKey refuses what would make state of strangers one: no key at all, or one that reads as another's store key.
+func (t *Task) checkKey(key string) error {
+	switch {
+	case !t.spec.Keyed:
+		return nil
+	case key == "":
+		return fault.Poisonf("NO_KEY", "stage %s keeps state by record key and this record has none: send it with its key", t.spec.Name)
+	case strings.IndexByte(key, 0) >= 0:
+		return fault.Poisonf("BAD_KEY", "record key %q holds a zero byte", key)
+	}
+	return nil
+}
+
+// maxFirings is how many timers may fire at one tick. More than a task can hold means that they set each other for ever.
+const maxFirings = 10_000_000
+
+// tick fires what is due. Its time alone decides, not earlier ticks: an aborted cycle must not leave a later time behind.
 func (t *Task) tick(ctx context.Context, r Record, emit func(Emit) error) error {
-	t.now = max(t.now, r.Time.UnixMicro())
-	now := time.UnixMicro(t.now).UTC()
-	for {
-		x, ok := t.b.timers.next(t.now)
-		if !ok || t.prog.timer == nil {
-			return t.b.fault
+	now := time.UnixMicro(r.Time.UnixMicro()).UTC()
+	if t.prog.timer == nil {
+		return nil
+	}
+	for range maxFirings {
+		x, ok := t.b.timers.next(now.UnixMicro())
+		if !ok {
+			return nil
 		}
 		t.b.key = x.id.key
 		f := Firing{Name: x.id.name, Due: time.UnixMicro(x.due).UTC(), Now: now, Lagging: r.Lagging}
@@ -87,6 +109,7 @@ func (t *Task) tick(ctx context.Context, r Record, emit func(Emit) error) error 
 			return err
 		}
 	}
+	return fmt.Errorf("the timers of stage %s set each other due again and again at the tick of %s", t.spec.Name, now)
 }
 
 func (t *Task) send(ctx context.Context, out Emits, now time.Time, emit func(Emit) error) error {
