@@ -37,12 +37,13 @@ func BenchmarkDecode(b *testing.B) {
 		in := r.Append(nil)
 		o := newOracles(b, r)
 		out, _ := New(r.AvroName())
+		plan := o.identity()
 		run := func(codec string, decode func() error) {
 			b.Run(name+"/"+codec, func(b *testing.B) { benchmark(b, len(in), decode) })
 		}
 		run("generated-alias", func() error { return out.DecodeAlias(in) })
 		run("generated-copy", func() error { return out.Decode(in) })
-		run("generated-plan", func() error { return out.DecodePlanAlias(in, o.identity()) })
+		run("generated-plan", func() error { return out.DecodePlanAlias(in, plan) })
 		run("twmb-map", func() error { var v any; _, err := o.twmb.Decode(in, &v); return err })
 		run("goavro-map", func() error { _, _, err := o.goavro.NativeFromBinary(in); return err })
 	}

@@ -63,7 +63,7 @@ func runPlan(r planned, s string, i int, p *Plan) int {
 	return i
 }
 
-var sameRead Read
+var sameRead, nullRead = Read{}, Read{Null: true}
 
 // enter follows the writer's union to the branch taken. It never returns nil.
 func (rd *Read) enter(s string, i int) (*Read, int) {
@@ -88,8 +88,11 @@ func planRecord(r planned, s string, i int, rd *Read) int {
 func planOpt[T any](dst *Opt[T], s string, i int, rd *Read, value func(*T, string, int, *Read) int) int {
 	if rd == nil {
 		var ok bool
-		ok, i = readPresent(s, i)
-		rd = &Read{Null: !ok}
+		if ok, i = readPresent(s, i); ok {
+			rd = &sameRead
+		} else {
+			rd = &nullRead
+		}
 	} else {
 		rd, i = rd.enter(s, i)
 	}
