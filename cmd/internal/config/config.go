@@ -1,0 +1,126 @@
+// Package config is Waybill's configuration: the packages' own Config types put together, and where each value came from.
+//
+// A value is the flag's, else the environment's (WAYBILL_ and the key in capitals, dots as underscores), else the
+// file's, else the default. Keys that nothing knows are refused, in the file and in the environment, and all faults are
+// listed at once.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config is everything that can be configured. The keys of a file are its fields in snake case.
+type Config struct {
+	Tenant   string // whose data commands speak of, and replayed files are
+	Kafka    Kafka
+	Registry Registry
+	Ticks    Ticks
+	Log      Log
+}
+
+// Kafka says which cluster, and who we are to it.
+type Kafka struct {
+	Brokers     []string // host:port
+	App         string   // first part of group names, transactional ids and changelogs: one per deployment
+	Replication int16    // of topics that are created; -1: the cluster's default
+	TLS         TLS
+	SASL        SASL
+}
+
+// TLS of the connections to Kafka.
+type TLS struct {
+	Enabled  bool
+	CAFile   string // PEM; empty: the system's
+	CertFile string // PEM of the client's certificate, if it has one
+	KeyFile  string
+}
+
+// SASL of the connections to Kafka.
+type SASL struct {
+	Mechanism string // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; empty: none
+	User      string
+	Password  string `secret:"true"`
+}
+
+// Registry is the schema registry, Confluent's protocol.
+type Registry struct {
+	URL      string
+	User     string
+	Password string `secret:"true"`
+}
+
+// Ticks let time pass in the inboxes.
+type Ticks struct {
+	Every time.Duration // between ticks of one partition
+}
+
+// Log is what the process says on standard error.
+type Log struct {
+	Level  slog.Level
+	Format string // text or json
+}
+
+// Default is the configuration of a machine that runs `waybill dev`.
+func Default() Config {
+	return Config{
+		Tenant:   "demo",
+		Kafka:    Kafka{Brokers: []string{"127.0.0.1:9092"}, App: "waybill", Replication: -1},
+		Registry: Registry{URL: "http://127.0.0.1:8081"},
+		Ticks:    Ticks{Every: time.Second},
+		Log:      Log{Level: slog.LevelInfo, Format: "text"},
+	}
+}
+
+// Validate lists every fault, each naming its key and what to do.
+func (c Config) Validate() error {
+	return errors.Join(append(c.Kafka.faults(), c.otherFaults()...)...)
+}
+
+func (k Kafka) faults() []error {
+	var errs []error
+	if len(k.Brokers) == 0 {
+		errs = append(errs, errors.New("kafka.brokers is empty: give host:port of at least one broker"))
+	}
+	for _, b := range k.Brokers {
+		if _, _, err := net.SplitHostPort(b); err != nil {
+			errs = append(errs, fmt.Errorf("kafka.brokers: %q is not host:port", b))
+		}
+	}
+	if k.App == "" {
+		errs = append(errs, errors.New("kafka.app is empty: give a name that no other deployment on this cluster has"))
+	}
+	if k.Replication == 0 || k.Replication < -1 {
+		errs = append(errs, fmt.Errorf("kafka.replication is %d: give 1 or more, or -1 for the cluster's default", k.Replication))
+	}
+	if !slices.Contains([]string{"", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}, k.SASL.Mechanism) {
+		errs = append(errs, fmt.Errorf("kafka.sasl.mechanism is %q: give PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, or leave it empty", k.SASL.Mechanism))
+	}
+	if (k.TLS.CertFile == "") != (k.TLS.KeyFile == "") {
+		errs = append(errs, errors.New("kafka.tls.cert_file and kafka.tls.key_file go together: give both or neither"))
+	}
+	return errs
+}
+
+func (c Config) otherFaults() []error {
+	var errs []error
+	if c.Tenant == "" {
+		errs = append(errs, errors.New("tenant is empty: every key begins with it, so give it a name"))
+	}
+	if u, err := url.Parse(c.Registry.URL); err != nil || u.Host == "" || !strings.HasPrefix(u.Scheme, "http") {
+		errs = append(errs, fmt.Errorf("registry.url is %q: give http://host:port or https://host:port", c.Registry.URL))
+	}
+	if c.Ticks.Every <= 0 {
+		errs = append(errs, fmt.Errorf("ticks.every is %v: give a positive duration such as 1s", c.Ticks.Every))
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		errs = append(errs, fmt.Errorf("log.format is %q: give text or json", c.Log.Format))
+	}
+	return errs
+}

@@ -1,0 +1,150 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func setting(t *testing.T, l Loaded, key string) Setting {
+	t.Helper()
+	i := slices.IndexFunc(l.Settings, func(s Setting) bool { return s.Key == key })
+	if i < 0 {
+		t.Fatalf("no setting %s", key)
+	}
+	return l.Settings[i]
+}
+
+func TestPrecedence(t *testing.T) {
+	file := write(t, "w.yaml", "tenant: from-file\nkafka:\n  app: from-file\n  brokers: [a:1, b:2]\nticks:\n  every: 3s\n")
+	t.Setenv("WAYBILL_TENANT", "from-env")
+	t.Setenv("WAYBILL_KAFKA_APP", "from-env")
+	l, err := Load(Where{File: file, Set: map[string]string{"tenant": "from-flag"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Setting{
+		{"tenant", "from-flag", "flag", "WAYBILL_TENANT"},
+		{"kafka.app", "from-env", "environment WAYBILL_KAFKA_APP", "WAYBILL_KAFKA_APP"},
+		{"kafka.brokers", "a:1,b:2", "file " + file, "WAYBILL_KAFKA_BROKERS"},
+		{"ticks.every", "3s", "file " + file, "WAYBILL_TICKS_EVERY"},
+		{"log.level", "INFO", "default", "WAYBILL_LOG_LEVEL"},
+	}
+	for _, w := range want {
+		if got := setting(t, l, w.Key); got != w {
+			t.Errorf("got %+v, want %+v", got, w)
+		}
+	}
+	if l.Ticks.Every != 3*time.Second || !slices.Equal(l.Kafka.Brokers, []string{"a:1", "b:2"}) {
+		t.Errorf("the structure does not hold what the settings say: %+v", l.Config)
+	}
+}
+
+// viper asks the environment only for keys it knows of: here there is no file to teach it any.
+func TestEnvironmentWithoutFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("WAYBILL_KAFKA_BROKERS", "x:1,y:2")
+	t.Setenv("WAYBILL_KAFKA_TLS_CA_FILE", "ca.pem")
+	l, err := Load(Where{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(l.Kafka.Brokers, []string{"x:1", "y:2"}) || l.Kafka.TLS.CAFile != "ca.pem" {
+		t.Errorf("got %+v", l.Kafka)
+	}
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	file := write(t, "w.yaml", "kafka:\n  borkers: [a:1]\n  replication: 0\n  sasl: {mechanism: MD5}\nticks: {every: soon}\nlog: {format: xml}\n")
+	t.Setenv("WAYBILL_TENNANT", "x")
+	_, err := Load(Where{File: file, Set: map[string]string{"log.levl": "debug"}})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{
+		"there is no key kafka.borkers; did you mean kafka.brokers?",
+		"WAYBILL_TENNANT sets no key; did you mean tenant?",
+		"--set log.levl: there is no such key; did you mean log.level?",
+		"ticks.every from file " + file,
+		"kafka.replication is 0", "kafka.sasl.mechanism is \"MD5\"", "log.format is \"xml\"",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %q:\n%v", want, err)
+		}
+	}
+	if n := strings.Count(err.Error(), "\n") + 1; n != 7 {
+		t.Errorf("%d faults told, want 7:\n%v", n, err)
+	}
+}
+
+func TestSecretsAreMasked(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("WAYBILL_KAFKA_SASL_PASSWORD", "hunter2")
+	t.Setenv("WAYBILL_REGISTRY_URL", "http://me:hunter2@host:8081")
+	l, err := Load(Where{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range l.Settings {
+		if strings.Contains(s.Value, "hunter2") {
+			t.Errorf("%s shows its secret: %s", s.Key, s.Value)
+		}
+	}
+	if l.Kafka.SASL.Password != "hunter2" {
+		t.Error("the secret itself was not read")
+	}
+	if got := setting(t, l, "kafka.sasl.password").Value; got != Masked {
+		t.Errorf("a set secret shows as %q, want %q", got, Masked)
+	}
+}
+
+func TestKubernetesServiceLinksAreNoKeys(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("WAYBILL_SERVICE_HOST", "10.0.0.1")
+	t.Setenv("WAYBILL_PORT_8080_TCP_ADDR", "10.0.0.1")
+	t.Setenv("WAYBILL_METRICS_SERVICE_PORT", "80")
+	if _, err := Load(Where{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFileFaults(t *testing.T) {
+	tests := []struct{ name, file, want string }{
+		{"absent", filepath.Join(t.TempDir(), "none.yaml"), "none.yaml"},
+		{"other extension", write(t, "w.ini", ""), ".yaml, .toml or .json"},
+		{"not YAML", write(t, "w.yaml", "kafka: [unclosed"), "w.yaml"},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			if _, err := Load(Where{File: tc.file}); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want something about %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestSnake(t *testing.T) {
+	for in, want := range map[string]string{"MaxBytes": "max_bytes", "CAFile": "ca_file", "URL": "url", "ClickHouse": "clickhouse", "SASL": "sasl", "MaxDLQRate": "max_dlq_rate"} {
+		if got := snake(in); got != want {
+			t.Errorf("snake(%s) = %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestDefaultIsValid(t *testing.T) {
+	if err := Default().Validate(); err != nil {
+		t.Error(err)
+	}
+}
