@@ -1,0 +1,207 @@
+package loads
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"waybill/avro"
+	"waybill/processors/model/facts"
+	"waybill/processors/model/ids"
+	"waybill/processors/model/timeline"
+)
+
+// manifest is what a set of facts says about a load. It is made of the set alone: the order of arrival leaves no trace.
+type manifest struct {
+	facts       []*avro.Fact // by time, then id
+	plan        avro.Load    // the last whole plan said
+	stops       []avro.Stop
+	cancelled   bool
+	assignments []assignment
+}
+
+// assignment is a vehicle given to the load over [from, to).
+type assignment struct {
+	vehicle  avro.Identifier
+	from, to avro.Micros
+}
+
+const forever = avro.Micros(1<<62 - 1)
+
+func gather(set []*avro.Fact) *manifest {
+	slices.SortFunc(set, facts.Compare)
+	m := &manifest{facts: set}
+	m.readPlan()
+	m.readAssignments()
+	return m
+}
+
+// readPlan lets the last message stand; an acceptance (X12 990) carries no stops and leaves the plan before it as it is.
+func (m *manifest) readPlan() {
+	for _, f := range m.facts {
+		if !f.Load.Ok {
+			continue
+		}
+		l := f.Load.V
+		m.cancelled = l.Event == avro.LoadEventCancelled
+		if len(l.Stops) == 0 {
+			l.Stops, l.Shipments = m.plan.Stops, m.plan.Shipments
+		}
+		l.Carrier = cmp.Or(l.Carrier, m.plan.Carrier)
+		l.Customer = cmp.Or(l.Customer, m.plan.Customer)
+		l.ServiceLevel = cmp.Or(l.ServiceLevel, m.plan.ServiceLevel)
+		m.plan = l
+	}
+	m.stops = slices.Clone(m.plan.Stops)
+	slices.SortFunc(m.stops, func(a, b avro.Stop) int { return cmp.Compare(a.Sequence, b.Sequence) })
+}
+
+// readAssignments lets the last one said stand from its start on; it cuts those before it short, or replaces them.
+func (m *manifest) readAssignments() {
+	for _, f := range m.facts {
+		for i := range f.Links {
+			if l := &f.Links[i]; l.From.Kind == avro.IdentifierKindVehicle && l.To.Kind == avro.IdentifierKindLoad {
+				m.assign(l)
+			}
+		}
+	}
+}
+
+func (m *manifest) assign(l *avro.Link) {
+	from, to := l.ValidFrom.Or(-forever), l.ValidTo.Or(forever)
+	kept := m.assignments[:0]
+	for _, a := range m.assignments {
+		if l.Revoked && ids.Same(a.vehicle, l.From) && a.from == from || !l.Revoked && a.from >= from {
+			continue
+		}
+		if !l.Revoked {
+			a.to = min(a.to, from)
+		}
+		kept = append(kept, a)
+	}
+	m.assignments = kept
+	if !l.Revoked && from < to {
+		m.assignments = append(m.assignments, assignment{vehicle: l.From, from: from, to: to})
+	}
+}
+
+func (m *manifest) assigned(vehicle avro.Identifier, from, to avro.Micros) bool {
+	return slices.ContainsFunc(m.assignments, func(a assignment) bool {
+		return ids.Same(a.vehicle, vehicle) && from < a.to && to > a.from
+	})
+}
+
+// passenger is a shipment aboard.
+type passenger struct {
+	shipment avro.Identifier
+	aboard   avro.Classifier
+	evidence []string
+}
+
+// aboard lists the shipments that the current plan or any scan puts aboard, sorted. A plan that drops a shipment drops it;
+// a scan stands until it is corrected.
+func (m *manifest) aboard() []passenger {
+	var out []passenger
+	for _, f := range m.facts {
+		for _, l := range f.Links {
+			if l.To.Kind == avro.IdentifierKindShipment && l.From.Kind == avro.IdentifierKindLoad && !l.Revoked && m.stands(f, l) {
+				out = m.board(out, l, f.FactID)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b passenger) int { return ids.Compare(a.shipment, b.shipment) })
+	for i := range out {
+		slices.Sort(out[i].evidence)
+		out[i].evidence = slices.Compact(out[i].evidence)
+	}
+	return out
+}
+
+// stands says whether a link's message has not been replaced by a later plan.
+func (m *manifest) stands(f *avro.Fact, l avro.Link) bool {
+	return !f.Load.Ok || slices.ContainsFunc(m.plan.Shipments, func(s avro.LoadShipment) bool {
+		return ids.Same(ids.Of(avro.IdentifierKindShipment, l.To.Issuer, s.ShipmentID), l.To)
+	})
+}
+
+func (m *manifest) board(list []passenger, l avro.Link, factID string) []passenger {
+	i := slices.IndexFunc(list, func(p passenger) bool { return ids.Same(p.shipment, l.To) })
+	if i < 0 {
+		list = append(list, passenger{shipment: l.To})
+		i = len(list) - 1
+	}
+	p := &list[i]
+	switch {
+	case l.Classifier > p.aboard:
+		p.aboard, p.evidence = l.Classifier, []string{factID}
+	case l.Classifier == p.aboard:
+		p.evidence = append(p.evidence, factID)
+	}
+	return list
+}
+
+// view is what one shipment is told.
+func (m *manifest) view(tenant string, load avro.Identifier, p passenger, derived []avro.Fact) *avro.LoadView {
+	v := &avro.LoadView{
+		Tenant: tenant, LoadID: load.Value, Issuer: load.Issuer, ShipmentID: p.shipment.Value, Aboard: p.aboard, AboardFactIDs: p.evidence,
+		Carrier: m.plan.Carrier, Customer: m.plan.Customer, ServiceLevel: m.plan.ServiceLevel, Cancelled: m.cancelled,
+	}
+	for _, a := range m.assignments {
+		id := a.vehicle
+		id.Raw = avro.Opt[string]{}
+		v.Vehicles = append(v.Vehicles, id)
+	}
+	for _, s := range m.stops {
+		if concerns(s, p.shipment) {
+			v.Stops = append(v.Stops, m.stopFor(s))
+		}
+	}
+	v.Facts = m.factsFor(p.shipment, derived)
+	return v
+}
+
+// stopFor names all the shipments at the stop, so that each of them sees whether it is alone there.
+func (m *manifest) stopFor(s avro.Stop) avro.Stop {
+	if len(s.ShipmentIDs) == 0 {
+		for _, sh := range m.plan.Shipments {
+			s.ShipmentIDs = append(s.ShipmentIDs, sh.ShipmentID)
+		}
+	}
+	s.ShipmentIDs = slices.Sorted(slices.Values(s.ShipmentIDs))
+	return s
+}
+
+func concerns(s avro.Stop, shipment avro.Identifier) bool {
+	return len(s.ShipmentIDs) == 0 || slices.ContainsFunc(s.ShipmentIDs, func(raw string) bool {
+		return ids.Normalise(avro.IdentifierKindShipment, raw) == shipment.Value
+	})
+}
+
+// factsFor picks the load's milestones that concern a shipment, without the bodies they were read from.
+func (m *manifest) factsFor(shipment avro.Identifier, derived []avro.Fact) []avro.Fact {
+	var out []avro.Fact
+	add := func(f *avro.Fact) {
+		if f.HasMilestone && timeline.Concerns(f) && m.at(f, shipment) {
+			g := *f
+			g.Load, g.Order, g.Links, g.Origin, g.ReceivedAt, g.EventID = avro.Opt[avro.Load]{}, avro.Opt[avro.Order]{}, nil, avro.Origin{}, 0, ""
+			out = append(out, g)
+		}
+	}
+	for _, f := range m.facts {
+		add(f)
+	}
+	for i := range derived {
+		add(&derived[i])
+	}
+	slices.SortFunc(out, func(a, b avro.Fact) int { return strings.Compare(a.FactID, b.FactID) })
+	return out
+}
+
+// at says whether a fact's stop, if it names one, is one of the shipment's.
+func (m *manifest) at(f *avro.Fact, shipment avro.Identifier) bool {
+	if !f.StopSequence.Ok {
+		return true
+	}
+	i := slices.IndexFunc(m.stops, func(s avro.Stop) bool { return s.Sequence == f.StopSequence.V })
+	return i < 0 || concerns(m.stops[i], shipment)
+}

@@ -1,0 +1,183 @@
+package loads
+
+import (
+	"cmp"
+	"slices"
+
+	"waybill/avro"
+	"waybill/processors/model/facts"
+	"waybill/processors/model/geo"
+	"waybill/processors/model/ids"
+)
+
+// visit is a vehicle's presence at one place: consecutive stays there, with no stay at another planned place between them.
+type visit struct {
+	place    string
+	vehicle  avro.Identifier
+	arrived  avro.Micros
+	departed avro.Opt[avro.Micros]
+	evidence []string
+}
+
+// matched derives arrival and departure facts from the stays that match the plan's stops.
+func (c Config) matched(tenant string, m *manifest, st state) []avro.Fact {
+	visits := c.visits(m, st.known(tenant, m.stops))
+	var out []avro.Fact
+	for i, v := range align(m.stops, visits) {
+		if v >= 0 {
+			out = append(out, tellVisit(tenant, m, m.stops[i], visits[v])...)
+		}
+	}
+	return out
+}
+
+// known gives the places of the stops that reference data has.
+func (st state) known(tenant string, stops []avro.Stop) []*avro.Place {
+	var out []*avro.Place
+	for _, s := range stops {
+		if p, ok := st.places.Get(placeKey(tenant, s.PlaceID)); ok && !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// visits cuts the stays of the assigned vehicles into visits of planned places, in order of arrival.
+func (c Config) visits(m *manifest, places []*avro.Place) []visit {
+	var out []visit
+	for _, f := range m.staysByArrival() {
+		p := placeOf(f.Stay.V.Centre, places)
+		if p == nil {
+			continue
+		}
+		s, vehicle := f.Stay.V, f.Identifiers[0]
+		if n := len(out); n > 0 && out[n-1].place == p.PlaceID && out[n-1].vehicle == vehicle {
+			out[n-1].departed = s.DepartedAt
+			out[n-1].evidence = append(out[n-1].evidence, f.FactID)
+			continue
+		}
+		out = append(out, visit{place: p.PlaceID, vehicle: vehicle, arrived: s.ArrivedAt, departed: s.DepartedAt, evidence: []string{f.FactID}})
+	}
+	return slices.DeleteFunc(out, func(v visit) bool {
+		return v.departed.Ok && v.departed.V-v.arrived < avro.Micros(c.MinStop.Microseconds())
+	})
+}
+
+func (m *manifest) staysByArrival() []*avro.Fact {
+	var out []*avro.Fact
+	for _, f := range m.facts {
+		if !f.Stay.Ok || len(f.Identifiers) == 0 {
+			continue
+		}
+		if m.assigned(f.Identifiers[0], f.Stay.V.ArrivedAt, f.Stay.V.DepartedAt.Or(forever)) {
+			out = append(out, f)
+		}
+	}
+	slices.SortFunc(out, func(a, b *avro.Fact) int {
+		return cmp.Or(cmp.Compare(a.Stay.V.ArrivedAt, b.Stay.V.ArrivedAt), cmp.Compare(a.FactID, b.FactID))
+	})
+	return out
+}
+
+// placeOf is the nearest planned place whose geofence holds the point.
+func placeOf(at avro.GeoPoint, places []*avro.Place) *avro.Place {
+	var best *avro.Place
+	nearest := 0.0
+	for _, p := range places {
+		if d := geo.Distance(at, p.Location); d <= float64(p.RadiusM) && (best == nil || d < nearest) {
+			best, nearest = p, d
+		}
+	}
+	return best
+}
+
+// align gives each stop the visit that is it, or -1: in the order of both, as many as possible, then as near to the plan
+// as possible. One place visited twice is told apart by that order; neighbouring stops at one place share a visit.
+func align(stops []avro.Stop, visits []visit) []int {
+	best := make([][]score, len(stops)+1)
+	for i := range best {
+		best[i] = make([]score, len(visits)+1)
+	}
+	for i := len(stops) - 1; i >= 0; i-- {
+		for j := len(visits); j >= 0; j-- {
+			best[i][j] = choose(stops, visits, best, i, j)
+		}
+	}
+	out := make([]int, len(stops))
+	for i, j := 0, 0; i < len(stops); i++ {
+		s := best[i][j]
+		out[i] = s.visit
+		j = s.next
+	}
+	return out
+}
+
+// score is the best that stops from i on can make of visits from j on.
+type score struct {
+	matched int
+	off     avro.Micros // sum of deviations from the plan
+	visit   int         // of stop i; -1 for none
+	next    int
+}
+
+func choose(stops []avro.Stop, visits []visit, best [][]score, i, j int) score {
+	rest := best[i+1][j]
+	pick := score{matched: rest.matched, off: rest.off, visit: -1, next: j}
+	for v := j; v < len(visits); v++ {
+		if visits[v].place != stops[i].PlaceID {
+			continue
+		}
+		next := v + 1
+		if i+1 < len(stops) && stops[i+1].PlaceID == stops[i].PlaceID && !another(visits, v) {
+			next = v
+		}
+		r := best[i+1][next]
+		s := score{matched: r.matched + 1, off: r.off + deviation(stops[i], visits[v]), visit: v, next: next}
+		if s.matched > pick.matched || s.matched == pick.matched && s.off < pick.off {
+			pick = s
+		}
+	}
+	return pick
+}
+
+// another says whether a later visit to the same place follows, which the next stop there may have for itself.
+func another(visits []visit, v int) bool {
+	return slices.ContainsFunc(visits[v+1:], func(w visit) bool { return w.place == visits[v].place })
+}
+
+func deviation(s avro.Stop, v visit) avro.Micros {
+	planned := s.AppointmentAt
+	if !planned.Ok {
+		planned = s.WindowFrom
+	}
+	if !planned.Ok {
+		return 0
+	}
+	return max(planned.V-v.arrived, v.arrived-planned.V)
+}
+
+// tellVisit makes a visit the stop's arrival and, once it ended, its departure.
+func tellVisit(tenant string, m *manifest, s avro.Stop, v visit) []avro.Fact {
+	arrive, depart := avro.MilestoneCodeArrivedDelivery, avro.MilestoneCodeDepartedDelivery
+	if s.Type == avro.StopTypePickup {
+		arrive, depart = avro.MilestoneCodeArrivedPickup, avro.MilestoneCodeDepartedPickup
+	}
+	out := []avro.Fact{stopFact(tenant, m, s, v, arrive, v.arrived)}
+	if v.departed.Ok {
+		out = append(out, stopFact(tenant, m, s, v, depart, v.departed.V))
+	}
+	return out
+}
+
+func stopFact(tenant string, m *manifest, s avro.Stop, v visit, code avro.MilestoneCode, at avro.Micros) avro.Fact {
+	vehicle := v.vehicle
+	vehicle.Raw = avro.Opt[string]{}
+	f := avro.Fact{
+		Tenant: tenant, HasMilestone: true, Milestone: code, Classifier: avro.ClassifierActual, OccurredAt: at,
+		Identifiers:  []avro.Identifier{ids.Of(avro.IdentifierKindLoad, "", m.plan.LoadID), vehicle},
+		Source:       avro.Source{System: avro.SourceSystemTelematics},
+		StopSequence: avro.Some(s.Sequence), PlaceID: s.PlaceID, DerivedFrom: slices.Clone(v.evidence),
+	}
+	facts.Seal(&f)
+	return f
+}

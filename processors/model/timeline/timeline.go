@@ -1,0 +1,146 @@
+// Package timeline derives a timeline's entries from a set of facts: it groups the reports of one milestone, decides whom
+// to believe, and keeps the others visible. A pure function: the order of the facts does not matter.
+package timeline
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"waybill/avro"
+	"waybill/processors/model/hops"
+	"waybill/processors/model/ids"
+)
+
+// Policy is how reports are weighed.
+type Policy struct {
+	// Tolerance is how far two reports of one milestone may lie apart and still agree.
+	Tolerance time.Duration
+	// Place gives the load and stop that a report belongs to which names none; false where the evidence leaves it open.
+	Place func(*avro.Fact) (load string, stop int32, ok bool)
+	// Planned gives the planned time of a milestone at a stop.
+	Planned func(m avro.MilestoneCode, load string, stop int32) avro.Opt[avro.Micros]
+}
+
+// DefaultTolerance is half an hour: two clocks and a gate apart.
+const DefaultTolerance = 30 * time.Minute
+
+// narrow are the kinds that make an entry one of a part: a container's loading is not the shipment's.
+var narrow = []avro.IdentifierKind{avro.IdentifierKindSSCC, avro.IdentifierKindContainer, avro.IdentifierKindOrderLine}
+
+// recurring milestones happen again and again: each report with its own time is an entry of its own.
+var recurring = map[avro.MilestoneCode]bool{
+	avro.MilestoneCodeUnmapped: true, avro.MilestoneCodeOrderChanged: true, avro.MilestoneCodeShorted: true, avro.MilestoneCodeReplenished: true,
+	avro.MilestoneCodePaymentReminded: true, avro.MilestoneCodeInTransit: true, avro.MilestoneCodeDelayed: true, avro.MilestoneCodeETA: true,
+	avro.MilestoneCodeAttemptFailed: true, avro.MilestoneCodeRescheduled: true, avro.MilestoneCodeAssigned: true,
+	avro.MilestoneCodeTerminalArrived: true, avro.MilestoneCodeTerminalDeparted: true, avro.MilestoneCodeDoorOpened: true, avro.MilestoneCodeDoorClosed: true,
+	avro.MilestoneCodeSignedOn: true, avro.MilestoneCodeSignedOff: true, avro.MilestoneCodeVehicleReported: true, avro.MilestoneCodeGoodsReceived: true,
+	avro.MilestoneCodeInvoiced: true, avro.MilestoneCodeInvoiceMatched: true, avro.MilestoneCodePaid: true, avro.MilestoneCodeQuotationRequested: true,
+}
+
+// key is what makes reports speak of one milestone.
+type key struct {
+	milestone  avro.MilestoneCode
+	classifier avro.Classifier
+	load       string
+	stop       int32 // -1: none
+	subject    avro.Identifier
+	at         avro.Micros // recurring milestones only
+}
+
+// Entries groups the milestone facts and gives one entry per milestone, sorted by time, then by what it is.
+func (p Policy) Entries(facts []*avro.Fact) []avro.TimelineEntry {
+	groups := map[key][]*avro.Fact{}
+	for _, f := range facts {
+		if f.HasMilestone && !f.Void {
+			k := p.keyOf(f)
+			groups[k] = append(groups[k], f)
+		}
+	}
+	out := make([]avro.TimelineEntry, 0, len(groups))
+	for k, reports := range groups {
+		out = append(out, p.entry(k, reports))
+	}
+	slices.SortFunc(out, Compare)
+	return out
+}
+
+// Compare orders entries by time, milestone, classifier, load, stop, subject.
+func Compare(a, b avro.TimelineEntry) int {
+	return cmp.Or(cmp.Compare(a.OccurredAt, b.OccurredAt), cmp.Compare(a.Milestone, b.Milestone), cmp.Compare(a.Classifier, b.Classifier),
+		strings.Compare(a.LoadID, b.LoadID), cmp.Compare(a.StopSequence.Or(-1), b.StopSequence.Or(-1)), ids.Compare(a.Subject.V, b.Subject.V))
+}
+
+func (p Policy) keyOf(f *avro.Fact) key {
+	k := key{milestone: f.Milestone, classifier: f.Classifier, stop: f.StopSequence.Or(-1)}
+	for _, id := range f.Identifiers {
+		if id.Kind == avro.IdentifierKindLoad && k.load == "" {
+			k.load = id.Value
+		}
+	}
+	if len(f.Identifiers) > 0 && slices.Contains(narrow, f.Identifiers[0].Kind) {
+		k.subject = f.Identifiers[0]
+		k.subject.Raw = avro.Opt[string]{}
+	}
+	if k.stop < 0 && p.Place != nil {
+		if load, stop, ok := p.Place(f); ok {
+			k.load, k.stop = load, stop
+		}
+	}
+	if recurring[f.Milestone] || f.Classifier == avro.ClassifierEstimated {
+		k.at = f.OccurredAt
+	}
+	return k
+}
+
+func (p Policy) entry(k key, reports []*avro.Fact) avro.TimelineEntry {
+	slices.SortFunc(reports, func(a, b *avro.Fact) int { return compareReports(k.milestone, a, b) })
+	believed := reports[0]
+	e := avro.TimelineEntry{
+		Milestone: k.milestone, Classifier: k.classifier, LoadID: k.load, PlaceID: believed.PlaceID, OccurredAt: believed.OccurredAt,
+		Source: believed.Source, Agreement: p.agreement(reports), Code: believed.Code,
+	}
+	if k.stop >= 0 {
+		e.StopSequence = avro.Some(k.stop)
+		if p.Planned != nil {
+			e.PlannedAt = p.Planned(k.milestone, k.load, k.stop)
+		}
+	}
+	if k.subject.Kind != avro.IdentifierKindUnspecified {
+		e.Subject = avro.Some(k.subject)
+	}
+	for _, f := range reports {
+		e.Reports = append(e.Reports, avro.Report{Source: f.Source, OccurredAt: f.OccurredAt, FactID: f.FactID})
+	}
+	return e
+}
+
+func (p Policy) agreement(reports []*avro.Fact) avro.Agreement {
+	if len(reports) == 1 {
+		return avro.AgreementSingle
+	}
+	first, last := reports[0].OccurredAt, reports[0].OccurredAt
+	for _, f := range reports {
+		first, last = min(first, f.OccurredAt), max(last, f.OccurredAt)
+	}
+	if last-first > avro.Micros(p.Tolerance.Microseconds()) {
+		return avro.AgreementConflict
+	}
+	return avro.AgreementCorroborated
+}
+
+// compareReports puts the report to believe first: by the milestone's precedence of sources, then the earliest, then by id.
+func compareReports(m avro.MilestoneCode, a, b *avro.Fact) int {
+	return cmp.Or(cmp.Compare(rank(m, a.Source.System), rank(m, b.Source.System)), cmp.Compare(a.OccurredAt, b.OccurredAt),
+		strings.Compare(a.Source.Partner, b.Source.Partner), strings.Compare(a.FactID, b.FactID))
+}
+
+// Concerns says whether a fact filed under a load speaks of the whole load, and not only of something narrower aboard.
+func Concerns(f *avro.Fact) bool {
+	return !slices.ContainsFunc(f.Identifiers, func(id avro.Identifier) bool {
+		r := hops.Rank(id.Kind)
+		return r > hops.Rank(avro.IdentifierKindVehicle) && r < hops.Rank(avro.IdentifierKindLoad) ||
+			id.Kind == avro.IdentifierKindShipment && !f.Load.Ok
+	})
+}
