@@ -102,6 +102,22 @@ func FuzzShipmentState(f *testing.F) { fuzzRecord(f, func() Record { return new(
 
 func FuzzTold(f *testing.F) { fuzzRecord(f, func() Record { return new(Told) }) }
 
+func FuzzTrackBlock(f *testing.F) { fuzzRecord(f, func() Record { return new(TrackBlock) }) }
+
+func FuzzTrackCounts(f *testing.F) { fuzzRecord(f, func() Record { return new(TrackCounts) }) }
+
+func FuzzTrackFix(f *testing.F) { fuzzRecord(f, func() Record { return new(TrackFix) }) }
+
+func FuzzTrackHead(f *testing.F) { fuzzRecord(f, func() Record { return new(TrackHead) }) }
+
+func FuzzTrackIndex(f *testing.F) { fuzzRecord(f, func() Record { return new(TrackIndex) }) }
+
+func FuzzTrackLate(f *testing.F) { fuzzRecord(f, func() Record { return new(TrackLate) }) }
+
+func FuzzTrackScan(f *testing.F) { fuzzRecord(f, func() Record { return new(TrackScan) }) }
+
+func FuzzTrackStand(f *testing.F) { fuzzRecord(f, func() Record { return new(TrackStand) }) }
+
 func FuzzDeviceInstallation(f *testing.F) {
 	fuzzRecord(f, func() Record { return new(DeviceInstallation) })
 }

@@ -53,6 +53,14 @@ func Names() []string {
 		"waybill.state.ResolveNode",
 		"waybill.state.ShipmentState",
 		"waybill.state.Told",
+		"waybill.state.TrackBlock",
+		"waybill.state.TrackCounts",
+		"waybill.state.TrackFix",
+		"waybill.state.TrackHead",
+		"waybill.state.TrackIndex",
+		"waybill.state.TrackLate",
+		"waybill.state.TrackScan",
+		"waybill.state.TrackStand",
 		"waybill.telematics.DeviceInstallation",
 		"waybill.telematics.Position",
 		"waybill.telematics.VehicleEvent",
@@ -159,6 +167,22 @@ func New(fullName string) (Record, bool) {
 		return new(ShipmentState), true
 	case "waybill.state.Told":
 		return new(Told), true
+	case "waybill.state.TrackBlock":
+		return new(TrackBlock), true
+	case "waybill.state.TrackCounts":
+		return new(TrackCounts), true
+	case "waybill.state.TrackFix":
+		return new(TrackFix), true
+	case "waybill.state.TrackHead":
+		return new(TrackHead), true
+	case "waybill.state.TrackIndex":
+		return new(TrackIndex), true
+	case "waybill.state.TrackLate":
+		return new(TrackLate), true
+	case "waybill.state.TrackScan":
+		return new(TrackScan), true
+	case "waybill.state.TrackStand":
+		return new(TrackStand), true
 	case "waybill.telematics.DeviceInstallation":
 		return new(DeviceInstallation), true
 	case "waybill.telematics.Position":
