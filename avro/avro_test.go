@@ -189,6 +189,34 @@ func TestUnknownSymbolWithoutDefault(t *testing.T) {
 	}
 }
 
+// A value outside the symbols is written as it is, and no decoder accepts it.
+func TestSymbolsAreBounded(t *testing.T) {
+	for _, in := range []Fixture{{Colour: 3}, {Colours: []FixtureColour{3}}, {MaybeColour: Some[FixtureColour](3)}, {Colour: -1}, {Colour: 64}} {
+		var got *DecodeError
+		if err := new(Fixture).Decode(in.Append(nil)); !errors.As(err, &got) || got.Why != BadSymbol {
+			t.Errorf("%+v: got %v", in, err)
+		}
+	}
+}
+
+// A receiver is used again and again: nothing of the record before may shine through.
+func TestDecodeOverwritesAll(t *testing.T) {
+	r := Fixture{
+		Flag: true, Text: "old", Tags: []KV{{"old", "1"}}, Names: []string{"old"}, Maybes: []Opt[string]{Some("old")}, MaybeText: Some("old"),
+		MaybeLeaf: Some(FixtureLeaf{Name: "old"}), MaybeColour: Some(FixtureColourRed), MaybeWide: Some(1.0), Leaf: FixtureLeaf{Name: "old", Weight: 1},
+	}
+	in := Fixture{Maybes: []Opt[string]{{}}}
+	if err := r.Decode(in.Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(r.Append(nil), in.Append(nil)) {
+		t.Errorf("got %+v", r)
+	}
+	if r.MaybeText.V != "" || r.MaybeLeaf.V.Name != "" || r.MaybeColour.V != 0 || r.MaybeWide.V != 0 || r.Maybes[0].V != "" {
+		t.Errorf("absent values are not zero: %+v", r)
+	}
+}
+
 func TestEnum(t *testing.T) {
 	for _, c := range []FixtureColour{FixtureColourUnknown, FixtureColourRed, FixtureColourDarkBlue} {
 		if got, ok := ParseFixtureColour(c.String()); got != c || !ok {

@@ -83,7 +83,10 @@ func (c *Codec) Decode(ctx context.Context, b []byte) (avro.Record, error) {
 		return nil, err
 	}
 	r := reader.New()
-	return r, poisoned(r.DecodePlan(payload, reader.plan))
+	if err := r.DecodePlan(payload, reader.plan); err != nil {
+		return nil, poisoned(err)
+	}
+	return r, nil
 }
 
 // DecodeAlias is Decode whose strings alias b: they are valid as long as b is unchanged.
@@ -93,7 +96,10 @@ func (c *Codec) DecodeAlias(ctx context.Context, b []byte) (avro.Record, error) 
 		return nil, err
 	}
 	r := reader.New()
-	return r, reader.DecodeAlias(payload, r)
+	if err := reader.DecodeAlias(payload, r); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // Reader finds how to read a framed record, for those who decode into a record they reuse. The payload aliases b.
