@@ -10,7 +10,8 @@ import (
 
 // initialisms are the words that keep their capitals.
 var initialisms = map[string]string{
-	"id": "ID", "ids": "IDs", "url": "URL", "uri": "URI", "sscc": "SSCC", "pro": "PRO", "bol": "BOL", "eta": "ETA", "un": "UN", "erp": "ERP", "wms": "WMS", "tms": "TMS", "po": "PO",
+	"id": "ID", "ids": "IDs", "url": "URL", "uri": "URI", "sscc": "SSCC", "pro": "PRO", "bol": "BOL", "eta": "ETA", "un": "UN",
+	"erp": "ERP", "wms": "WMS", "tms": "TMS", "po": "PO",
 }
 
 // goName turns snake_case and UPPER_CASE into CamelCase.
