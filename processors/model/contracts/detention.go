@@ -113,12 +113,11 @@ func clock(m avro.Micros) string { return m.Time().Format("2006-01-02 15:04:05Z"
 
 func span(m avro.Micros) string {
 	s := (time.Duration(m) * time.Microsecond).Round(time.Second).String()
-	s = strings.TrimSuffix(s, "0s")
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
 	if strings.HasSuffix(s, "h0m") {
 		s = strings.TrimSuffix(s, "0m")
-	}
-	if s == "" {
-		return "0s"
 	}
 	return s
 }

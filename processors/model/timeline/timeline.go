@@ -39,6 +39,11 @@ var recurring = map[avro.MilestoneCode]bool{
 	avro.MilestoneCodeInvoiced: true, avro.MilestoneCodeInvoiceMatched: true, avro.MilestoneCodePaid: true, avro.MilestoneCodeQuotationRequested: true,
 }
 
+// Recurs says whether a milestone may happen again, so that its time is part of which one it is.
+func Recurs(m avro.MilestoneCode, c avro.Classifier) bool {
+	return recurring[m] || c == avro.ClassifierEstimated
+}
+
 // key is what makes reports speak of one milestone.
 type key struct {
 	milestone  avro.MilestoneCode
@@ -74,11 +79,7 @@ func Compare(a, b avro.TimelineEntry) int {
 
 func (p Policy) keyOf(f *avro.Fact) key {
 	k := key{milestone: f.Milestone, classifier: f.Classifier, stop: f.StopSequence.Or(-1)}
-	for _, id := range f.Identifiers {
-		if id.Kind == avro.IdentifierKindLoad && k.load == "" {
-			k.load = id.Value
-		}
-	}
+	k.load = loadOf(f)
 	if len(f.Identifiers) > 0 && slices.Contains(narrow, f.Identifiers[0].Kind) {
 		k.subject = f.Identifiers[0]
 		k.subject.Raw = avro.Opt[string]{}
@@ -88,10 +89,25 @@ func (p Policy) keyOf(f *avro.Fact) key {
 			k.load, k.stop = load, stop
 		}
 	}
-	if recurring[f.Milestone] || f.Classifier == avro.ClassifierEstimated {
+	if Recurs(f.Milestone, f.Classifier) {
 		k.at = f.OccurredAt
 	}
 	return k
+}
+
+// loadOf is the load a fact speaks of; none where it names several.
+func loadOf(f *avro.Fact) string {
+	load := ""
+	for _, id := range f.Identifiers {
+		if id.Kind != avro.IdentifierKindLoad || id.Value == load {
+			continue
+		}
+		if load != "" {
+			return ""
+		}
+		load = id.Value
+	}
+	return load
 }
 
 func (p Policy) entry(k key, reports []*avro.Fact) avro.TimelineEntry {

@@ -1,0 +1,197 @@
+package shipments
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"waybill/avro"
+	"waybill/processors/model/contracts"
+	"waybill/processors/model/facts"
+	"waybill/processors/model/money"
+	"waybill/topics"
+)
+
+// chargeable derives the charges that should stand and emits the difference to the ledger. The next instant at which a
+// charge becomes ready, if no tick has passed it yet, is given back.
+func (t *telling) chargeable(c Config, judged avro.Micros) (next avro.Micros, err error) {
+	wanted := map[string]*avro.Charge{}
+	next = never
+	delivered, ok := t.deliveredAt()
+	if ok {
+		for _, leg := range t.legs {
+			for i := range leg.Stops {
+				ready := t.detain(c, leg, &leg.Stops[i], delivered, judged, wanted)
+				next = min(next, ready)
+			}
+		}
+	}
+	t.post(wanted)
+	return next, nil
+}
+
+// deliveredAt is the charges' trigger: the shipment's delivery, the last one where it has several.
+func (t *telling) deliveredAt() (avro.Micros, bool) {
+	at, ok := avro.Micros(0), false
+	for i := range t.entries {
+		e := &t.entries[i]
+		if (e.Milestone == avro.MilestoneCodeDelivered || e.Milestone == avro.MilestoneCodeDeliveredPartial) && e.Classifier == avro.ClassifierActual && !e.Subject.Ok {
+			at, ok = max(at, e.OccurredAt), true
+		}
+	}
+	return at, ok
+}
+
+// detain adds the detention charges of one stop that are ready, and gives back when the first that is not will be.
+func (t *telling) detain(c Config, leg *avro.LoadView, stop *avro.Stop, delivered, judged avro.Micros, wanted map[string]*avro.Charge) avro.Micros {
+	arriveCode, departCode := movements(stop.Type)
+	arrive, depart := t.at(arriveCode, leg.LoadID, stop.Sequence), t.at(departCode, leg.LoadID, stop.Sequence)
+	if arrive == nil || depart == nil {
+		return never
+	}
+	next := never
+	visit := contracts.Visit{Stop: stop.Type, Arrived: arrive.OccurredAt, Departed: depart.OccurredAt, Appointment: stop.AppointmentAt}
+	evidence := slices.Sorted(slices.Values([]string{arrive.Reports[0].FactID, depart.Reports[0].FactID}))
+	for _, contract := range t.agreements(arrive.OccurredAt) {
+		ready := delivered + avro.Micros(contract.SettleS*1_000_000)
+		if ready > judged {
+			next = min(next, ready)
+			continue
+		}
+		if line := t.detention(leg, stop, contract, visit); line != nil {
+			line.FactIDs = evidence
+			wanted[line.ChargeID] = line
+		}
+	}
+	if line := t.uncontracted(c, leg, stop, visit); line != nil {
+		if delivered > judged {
+			return min(next, delivered)
+		}
+		line.FactIDs = evidence
+		wanted[line.ChargeID] = line
+	}
+	return next
+}
+
+// agreements are the contracts of the shipment's customer (receivable) and carrier (payable) in force at the service, the
+// highest version of each, that know detention.
+func (t *telling) agreements(service avro.Micros) []*avro.Contract {
+	var out []*avro.Contract
+	for _, party := range t.parties() {
+		for _, c := range t.contracts.WithPrefix(topics.Key(t.tenant, party) + "|") {
+			if service < c.ValidFrom || service >= c.ValidTo.Or(never) || (c.Direction == avro.DirectionReceivable) != (party == t.customer) {
+				continue
+			}
+			if n := len(out); n > 0 && out[n-1].ContractID == c.ContractID && out[n-1].Party == c.Party {
+				out[n-1] = c // entries come in order of version
+				continue
+			}
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (t *telling) detention(leg *avro.LoadView, stop *avro.Stop, c *avro.Contract, v contracts.Visit) *avro.Charge {
+	if !c.Detention.Ok {
+		return nil
+	}
+	line := t.line(leg, stop, c.Direction, c.Party, v.Arrived)
+	line.Currency, line.ContractID, line.ContractVersion, line.Clause = c.Currency, c.ContractID, c.Version, c.Detention.V.Clause
+	amount, err := contracts.Detention(&c.Detention.V, c.Currency, v)
+	switch {
+	case err != nil:
+		return held(line, err.Error())
+	case amount.Minor == 0:
+		return nil
+	case len(stop.ShipmentIDs) > 1:
+		return held(line, fmt.Sprintf("%s would be due, but shipments %s share the stop and the contract does not say how to split it", money.Format(amount.Minor, c.Currency), strings.Join(stop.ShipmentIDs, ", ")))
+	}
+	line.Unit, line.Quantity, line.Rate = "HUR", amount.Quantity, c.Detention.V.RatePerHour
+	line.AmountMinor, line.Arithmetic = amount.Minor, amount.Arithmetic
+	return line
+}
+
+// uncontracted holds a charge where the customer has no contract at all and the vehicle was kept: never silence.
+func (t *telling) uncontracted(c Config, leg *avro.LoadView, stop *avro.Stop, v contracts.Visit) *avro.Charge {
+	dwell := v.Departed - v.Arrived
+	if t.customer == "" || dwell <= avro.Micros(c.UncontractedDwell.Microseconds()) {
+		return nil
+	}
+	if slices.ContainsFunc(t.agreements(v.Arrived), func(c *avro.Contract) bool { return c.Direction == avro.DirectionReceivable }) {
+		return nil
+	}
+	return held(t.line(leg, stop, avro.DirectionReceivable, t.customer, v.Arrived), fmt.Sprintf("customer %s has no contract in force on %s: send one, or end this with a zero-rate contract", t.customer, v.Arrived.Time().Format("2006-01-02")))
+}
+
+func held(line *avro.Charge, why string) *avro.Charge {
+	line.Kind, line.Reason = avro.LineKindHeld, why
+	return line
+}
+
+func (t *telling) line(leg *avro.LoadView, stop *avro.Stop, d avro.Direction, party string, service avro.Micros) *avro.Charge {
+	return &avro.Charge{
+		Tenant: t.tenant, Kind: avro.LineKindCharge, Type: avro.ChargeTypeDetention, Direction: d, ShipmentID: t.id.Value, LoadID: leg.LoadID,
+		StopSequence: avro.Some(stop.Sequence), Party: party, ServiceAt: service, Period: service.Time().Format("2006-01"),
+		ChargeID: facts.Hash("charge", t.tenant, "SHIPMENT", t.id.Issuer, t.id.Value, "DETENTION", leg.LoadID, fmt.Sprint(stop.Sequence), party, d.String()),
+	}
+}
+
+// post emits the difference between the ledger told and the lines that should stand: a changed line is reversed and
+// written anew, so that no line is ever edited.
+func (t *telling) post(wanted map[string]*avro.Charge) {
+	for _, id := range t.chargeIDs(wanted) {
+		told, _ := t.charges.Get(id)
+		want := wanted[id]
+		if told.Stands && want != nil && sameLine(&told.Line, want) {
+			continue
+		}
+		if told.Stands {
+			t.reverse(id)
+		}
+		if want != nil {
+			want.Predecessor = told.Line.LineID
+			t.write(*want, true)
+		}
+	}
+}
+
+func (t *telling) chargeIDs(wanted map[string]*avro.Charge) []string {
+	var out []string
+	for id := range t.charges.All() {
+		out = append(out, id)
+	}
+	for id := range wanted {
+		out = append(out, id)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// reverse copies the standing line and negates it.
+func (t *telling) reverse(id string) {
+	told, _ := t.charges.Get(id)
+	r := told.Line.Clone()
+	r.Kind, r.Predecessor = avro.LineKindReversal, told.Line.LineID
+	r.Quantity, r.AmountMinor = -r.Quantity, -r.AmountMinor
+	r.Reason = cmp.Or(r.Reason, "what it rests on changed")
+	t.write(r, false)
+}
+
+func (t *telling) write(line avro.Charge, stands bool) {
+	line.LineID, line.EmittedAt = "", 0
+	line.LineID = facts.Hash(line.Predecessor, string(line.Append(nil)))
+	line.EmittedAt = t.now
+	e := t.charges.Edit(line.ChargeID)
+	e.Line, e.Stands = line.Clone(), stands
+	t.out.To(topics.Charges.Name, t.key(), &line)
+}
+
+// sameLine compares what lines say, apart from their place in the chain.
+func sameLine(told, want *avro.Charge) bool {
+	a, b := told.Clone(), want.Clone()
+	a.LineID, a.Predecessor, a.EmittedAt = "", "", 0
+	b.LineID, b.Predecessor, b.EmittedAt = "", "", 0
+	return slices.Equal(a.Append(nil), b.Append(nil))
+}
