@@ -1,0 +1,144 @@
+// Package orders keeps the set of facts about one order and the views its shipments told it, and derives the order's own
+// timeline across them.
+package orders
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"waybill/avro"
+	"waybill/processors/model/facts"
+	"waybill/processors/model/factset"
+	"waybill/processors/model/ids"
+	"waybill/processors/model/timeline"
+	"waybill/processors/stream"
+	"waybill/topics"
+	"waybill/topics/fault"
+)
+
+// Name is the stage's name.
+const Name = "orders"
+
+type state struct {
+	order *stream.Value[avro.OrderState, *avro.OrderState]
+	facts *factset.Store
+	views *stream.Map[avro.ShipmentView, *avro.ShipmentView]
+}
+
+// New declares the stage.
+func New() stream.Spec {
+	return stream.Define(stream.Processor[state]{
+		Name:  Name,
+		Inbox: topics.OrdersInbox,
+		State: func(b *stream.Binder) state {
+			return state{
+				order: stream.ValueOf[avro.OrderState](b, "order"),
+				facts: stream.MapOf[avro.Fact](b, "fact"),
+				views: stream.MapOf[avro.ShipmentView](b, "view"),
+			}
+		},
+		Inputs:  []stream.Input[state]{stream.On(onFact), stream.On(onShipmentView)},
+		Outputs: []topics.Name{topics.OrderTimelines.Name},
+	})
+}
+
+func onFact(_ context.Context, key string, ev stream.Event[avro.Fact], st state) (stream.Emits, error) {
+	if !factset.Put(st.facts, ev.Value) {
+		return stream.Emits{}, nil
+	}
+	return tell(key, ev.Time, st)
+}
+
+func onShipmentView(_ context.Context, key string, ev stream.Event[avro.ShipmentView], st state) (stream.Emits, error) {
+	shipment := ids.Key(ev.Value.Tenant, avro.Identifier{Kind: avro.IdentifierKindShipment, Issuer: ev.Value.Issuer, Value: ev.Value.ShipmentID})
+	if known, ok := st.views.Get(shipment); ok && known.Revision >= ev.Value.Revision {
+		return stream.Emits{}, nil
+	}
+	*st.views.Edit(shipment) = ev.Value.Clone()
+	return tell(key, ev.Time, st)
+}
+
+// tell derives the order's timeline anew and emits it if its content changed.
+func tell(key string, now time.Time, st state) (stream.Emits, error) {
+	tenant, id, err := ids.ParseKey(key)
+	if err != nil {
+		return stream.Emits{}, fault.Poisoned("BAD_KEY", fmt.Errorf("derive order: %w", err))
+	}
+	s := st.order.Edit()
+	if s.CreatedAt == 0 {
+		s.CreatedAt = avro.MicrosOf(now)
+	}
+	var out stream.Emits
+	tl := derive(tenant, id, st)
+	content := facts.Hash(string(tl.Append(nil)))
+	if content == s.Content {
+		return out, nil
+	}
+	s.Content = content
+	s.Revision++
+	tl.Revision, tl.CreatedAt, tl.EmittedAt = s.Revision, s.CreatedAt, avro.MicrosOf(now)
+	out.To(topics.OrderTimelines.Name, key, tl)
+	return out, nil
+}
+
+func derive(tenant string, id avro.Identifier, st state) *avro.OrderTimeline {
+	own := slices.Collect(factset.Standing(st.facts))
+	tl := &avro.OrderTimeline{Tenant: tenant, OrderID: id.Value, Issuer: id.Issuer, Facts: int32(len(own))}
+	tl.Entries = timeline.Policy{Tolerance: timeline.DefaultTolerance}.Entries(own)
+	describe(tl, own)
+	for _, v := range st.views.All() {
+		if v.Linked {
+			include(tl, v)
+		}
+	}
+	slices.Sort(tl.ShipmentIDs)
+	slices.Sort(tl.LoadIDs)
+	tl.LoadIDs = slices.Compact(tl.LoadIDs)
+	slices.SortFunc(tl.Equipment, ids.Compare)
+	tl.Equipment = slices.CompactFunc(tl.Equipment, ids.Same)
+	slices.SortFunc(tl.Entries, timeline.Compare)
+	for _, e := range tl.Entries {
+		if e.Classifier == avro.ClassifierActual {
+			tl.State = e.Milestone
+		}
+	}
+	return tl
+}
+
+// describe takes what the order itself says from the last message.
+func describe(tl *avro.OrderTimeline, own []*avro.Fact) {
+	byTime := slices.SortedFunc(slices.Values(own), func(a, b *avro.Fact) int {
+		return cmp.Or(cmp.Compare(b.OccurredAt, a.OccurredAt), cmp.Compare(a.FactID, b.FactID))
+	})
+	for _, f := range byTime {
+		if !f.Order.Ok {
+			continue
+		}
+		tl.Customer = cmp.Or(tl.Customer, f.Order.V.Customer)
+		tl.ServiceLevel = cmp.Or(tl.ServiceLevel, f.Order.V.ServiceLevel)
+		if !tl.RequestedDeliveryAt.Ok {
+			tl.RequestedDeliveryAt = f.Order.V.RequestedDeliveryAt
+		}
+	}
+}
+
+// include adds a shipment's milestones, except those whose report is the order's own already.
+func include(tl *avro.OrderTimeline, v *avro.ShipmentView) {
+	tl.ShipmentIDs = append(tl.ShipmentIDs, v.ShipmentID)
+	tl.LoadIDs = append(tl.LoadIDs, v.LoadIDs...)
+	tl.Equipment = append(tl.Equipment, v.Equipment...)
+	known := map[string]bool{}
+	for _, e := range tl.Entries {
+		for _, r := range e.Reports {
+			known[r.FactID] = true
+		}
+	}
+	for _, e := range v.Entries {
+		if !known[e.Reports[0].FactID] {
+			tl.Entries = append(tl.Entries, e)
+		}
+	}
+}
