@@ -1,0 +1,144 @@
+package world
+
+import (
+	"fmt"
+	"time"
+
+	"waybill/avro"
+)
+
+// What is carried, and the times at which people do something about it.
+
+// shape makes the load's shipments and its stops with what happens there, still without places and times.
+func (p *planner) shape(l *load) []*stop {
+	switch share := p.r.Float64(); {
+	case share < 0.60: // one shipment from one place to another
+		return p.stops(l, p.shipments(l, 1), "P", "D")
+	case share < 0.72: // one shipment collected at two places
+		return p.stops(l, p.shipments(l, 1), "P", "P", "D")
+	case share < 0.84: // consolidated, then delivered one by one
+		all := p.shipments(l, whole(p.r, 2, 3))
+		return p.stops(l, all, []string{"P", "D1", "D2", "D3"}[:len(all)+1]...)
+	case share < 0.92: // collected one by one, delivered one by one
+		return p.stops(l, p.shipments(l, 2), "P1", "P2", "D1", "D2")
+	}
+	return p.stops(l, p.shipments(l, whole(p.r, 2, 3)), "P", "D") // consolidated from one place to another
+}
+
+// stops reads a shape: pickup or delivery, and the number of the shipment it concerns; none is all.
+func (p *planner) stops(l *load, all []*shipment, shape ...string) []*stop {
+	var out []*stop
+	for _, word := range shape {
+		s := &stop{kind: avro.StopTypePickup, shipments: all}
+		if word[0] == 'D' {
+			s.kind = avro.StopTypeDelivery
+		}
+		if len(word) == 2 {
+			s.shipments = all[word[1]-'1' : word[1]-'0']
+		}
+		for _, aboard := range s.shipments {
+			aboard.calls(s)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func (s *shipment) calls(at *stop) {
+	if at.kind == avro.StopTypePickup {
+		s.pickups = append(s.pickups, at)
+		return
+	}
+	s.drop = at
+}
+
+// shipments makes n of them. In every third consolidated load the first two are of one order.
+func (p *planner) shipments(l *load, n int) []*shipment {
+	for i := range n {
+		serial := (100_001+l.index)*10 + i + 1
+		s := &shipment{
+			id: fmt.Sprintf("SH%d", serial), bol: fmt.Sprintf("BL%d", serial), delivery: fmt.Sprintf("80%d", serial), load: l,
+			// PRO numbers repeat between carriers.
+			pro: fmt.Sprintf("%d", 70_000_000+(l.index/p.w.cfg.Vehicles*p.w.cfg.Vehicles+l.vehicle.index/len(p.w.carriers))*10+i),
+		}
+		for range whole(p.r, 1, 6) {
+			s.sscc = append(s.sscc, sscc(serial%10_000_000*30+len(s.sscc)))
+		}
+		l.shipments = append(l.shipments, s)
+		if split := hit(p.r, 0.33); split && i == 1 {
+			join(l.shipments[0].order, s)
+			continue
+		}
+		join(p.order(serial), s)
+	}
+	return l.shipments
+}
+
+func (p *planner) order(serial int) *order {
+	o := &order{id: fmt.Sprintf("SO%d", serial), po: fmt.Sprintf("PO-%d", whole(p.r, 10_000, 99_999)), customer: pick(p.r, p.w.customers).id}
+	for i := range whole(p.r, 1, 4) {
+		o.lines = append(o.lines, avro.OrderLine{
+			LineID: fmt.Sprintf("%s-%d", o.id, 10*(i+1)), Product: fmt.Sprintf("SKU-%d", whole(p.r, 100, 999)),
+			Quantity: avro.Some(avro.Quantity{Value: avro.Unscaled(whole(p.r, 1, 400)) * 10_000, Unit: "EA"}),
+		})
+	}
+	return o
+}
+
+// handle gives the shipment and its order their times. The order is released four to five hours before the vehicle arrives.
+func (p *planner) handle(s *shipment) {
+	base, leave := s.pickups[0].arrive, s.pickups[0].depart
+	ago := func(least, most time.Duration) time.Time { return base.Add(-between(p.r, least, most)) }
+	s.picked = ago(96*time.Minute, 132*time.Minute)
+	s.packed = ago(60*time.Minute, 78*time.Minute)
+	s.staged = ago(20*time.Minute, 50*time.Minute)
+	s.loaded = p.during(s.pickups[0], 0.4, 0.9)
+	s.confirmed = leave.Add(between(p.r, 2*time.Minute, 12*time.Minute))
+	s.delivered = p.during(s.drop, 0.6, 0.95)
+	s.pod = s.delivered.Add(p.paperwork())
+	if s.order.shipments[0] == s {
+		p.sell(s.order, ago(252*time.Minute, 294*time.Minute))
+	}
+	s.allocated = ago(150*time.Minute, 200*time.Minute)
+}
+
+func (p *planner) sell(o *order, released time.Time) {
+	o.released = released
+	o.confirmed = released.Add(between(p.r, 5*time.Minute, 15*time.Minute))
+	after := between(p.r, 20*time.Minute, 40*time.Minute)
+	if hit(p.r, 0.10) {
+		o.changed = o.confirmed.Add(after)
+	}
+	s := o.shipments[0]
+	o.requestedPickup, o.requestedDelivery = s.pickups[0].arrive.Truncate(time.Hour), s.drop.arrive.Truncate(time.Hour).Add(2*time.Hour)
+}
+
+func (p *planner) during(s *stop, from, to float64) time.Time {
+	return s.arrive.Add(time.Duration(uniform(p.r, from, to) * float64(s.depart.Sub(s.arrive)))).Truncate(time.Second)
+}
+
+// paperwork takes more than a day for one delivery in ten.
+func (p *planner) paperwork() time.Duration {
+	quick, slow, never, share := between(p.r, time.Hour, 6*time.Hour), between(p.r, 6*time.Hour, 23*time.Hour), between(p.r, 25*time.Hour, 40*time.Hour), p.r.Float64()
+	switch {
+	case share < 0.75:
+		return quick
+	case share < 0.90:
+		return slow
+	}
+	return never
+}
+
+// manage gives the load its times. One tender in seven is accepted too late.
+func (p *planner) manage(l *load) {
+	base := l.stops[0].arrive
+	l.planned = base.Add(-between(p.r, 236*time.Minute, 246*time.Minute))
+	l.tendered = l.planned.Add(between(p.r, 2*time.Minute, 8*time.Minute))
+	soon, late := between(p.r, 10*time.Minute, 90*time.Minute), between(p.r, 121*time.Minute, 170*time.Minute)
+	l.accepted = l.tendered.Add(soon)
+	if hit(p.r, 0.15) {
+		l.accepted = l.tendered.Add(late)
+	}
+	l.assigned = base.Add(-between(p.r, 30*time.Minute, 50*time.Minute))
+	l.dispatched = base.Add(-between(p.r, 15*time.Minute, 28*time.Minute))
+}
