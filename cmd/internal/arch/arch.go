@@ -55,7 +55,6 @@ var rules = []rule{
 	{pkg: "processors/*/...", may: []string{"processors/stream", "processors/model/...", "topics", "topics/fault", "avro", decimals, geometry, yaml},
 		never: []string{kgo, viper, module + "/processors/runtime"}, loose: append(randomness, logging...)},
 
-	{pkg: "sinks", may: []string{"topics", "topics/fault", "topics/wire", "avro"}, never: []string{module + "/processors/..."}},
 	{pkg: "sinks/...", may: []string{"sinks/...", "topics", "topics/fault", "topics/wire", "avro", kafka, "github.com/ClickHouse/...", "github.com/pressly/goose/v3/...", "golang.org/x/sync/...", decimals},
 		never: []string{module + "/processors/...", viper}},
 
