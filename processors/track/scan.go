@@ -1,0 +1,152 @@
+package track
+
+import (
+	"slices"
+
+	"waybill/avro"
+	"waybill/processors/model/geo"
+)
+
+// detector finds stays in fixes that come in order. What it knows is in the scan it is given; it holds scratch space alone,
+// so the stays of a scan are a pure function of its start and its fixes.
+type detector struct {
+	limits
+	closed []avro.Stay     // stays that ended, until the caller takes them
+	queue  []avro.TrackFix // fixes being placed
+}
+
+// step puts the next fix into a scan and gives the way from the last one in millimetres.
+//
+// A fix outside may be noise, so it waits. Once it is clear that the vehicle left, the standing is over as of its last fix
+// inside, and what waited is placed again: the next standing may have begun there.
+func (d *detector) step(s *avro.TrackScan, f avro.TrackFix) (mm int64) {
+	if s.Last.Ok {
+		mm = int64(geo.Distance(point(&s.Last.V), point(&f))*1000 + 0.5)
+	}
+	s.Last = avro.Some(f)
+	d.queue = append(d.queue[:0], f)
+	for i := 0; i < len(d.queue); i++ {
+		if d.place(s, d.queue[i]) {
+			d.queue = slices.Insert(d.queue, i+1, s.Pending...)
+			s.Pending = s.Pending[:0]
+		}
+	}
+	return mm
+}
+
+// place puts one fix into the standing under way, or begins one with it. True: the standing is over, what is pending is to be placed again.
+func (d *detector) place(s *avro.TrackScan, f avro.TrackFix) (over bool) {
+	if !s.Stand.Ok {
+		if d.slow(&f) {
+			d.begin(s, &f)
+		}
+		return false
+	}
+	stand := &s.Stand.V
+	away := int64(f.At - stand.InsideAt)
+	switch d.zone(stand, &f, away) {
+	case inside:
+		d.absorb(s, &f)
+		return false
+	case between:
+		stand.Outs = 0
+		if away >= d.leaveAfter { // it lingers here: the same stay, shifted a little
+			d.absorb(s, &f)
+			return false
+		}
+	case outside:
+		stand.Outs++
+	}
+	s.Pending = append(s.Pending, f)
+	if !d.left(stand, away) {
+		return false
+	}
+	if stand.Open.Ok {
+		d.closed = append(d.closed, ended(stand))
+	}
+	s.Stand = avro.Opt[avro.TrackStand]{}
+	return true
+}
+
+type zone int
+
+const (
+	inside zone = iota
+	between
+	outside
+)
+
+// zone is the hysteresis in space and speed. A standing that is no stay yet has no second radius.
+func (d *detector) zone(stand *avro.TrackStand, f *avro.TrackFix, away int64) zone {
+	if away > d.window || f.SpeedMmS.Ok && f.SpeedMmS.V > d.moveSpeed {
+		return outside
+	}
+	at, centre := point(f), centre(stand)
+	if geo.InCircle(at, centre, d.Radius) {
+		if d.slow(f) {
+			return inside
+		}
+		return between
+	}
+	if stand.Open.Ok && geo.InCircle(at, centre, d.LeaveRadius) {
+		return between
+	}
+	return outside
+}
+
+// left is the hysteresis in time. Before the minimum dwell two fixes outside in a row are enough: nothing was told yet.
+func (d *detector) left(stand *avro.TrackStand, away int64) bool {
+	return stand.Outs > 0 && (away >= d.leaveAfter || stand.Outs > 1 && !stand.Open.Ok)
+}
+
+// slow: the fix may be a standing vehicle's. A missing speed says neither; then place alone decides.
+func (d *detector) slow(f *avro.TrackFix) bool {
+	return !f.SpeedMmS.Ok || f.SpeedMmS.V <= d.standSpeed
+}
+
+func (d *detector) begin(s *avro.TrackScan, f *avro.TrackFix) {
+	s.Stand = avro.Some(avro.TrackStand{
+		ArrivedAt: f.At, InsideAt: f.At, Anchor: point(f), Fixes: 1, DoorOpened: f.DoorOpen, OdometerM: f.OdometerM,
+	})
+}
+
+// absorb takes a fix into the standing. What waited since the last one was noise.
+func (d *detector) absorb(s *avro.TrackScan, f *avro.TrackFix) {
+	stand := &s.Stand.V
+	stand.SumLat += int64(f.LatE6) - int64(stand.Anchor.LatE6)
+	stand.SumLon += geo.DeltaLon(stand.Anchor.LonE6, f.LonE6)
+	stand.Fixes++
+	stand.SilenceUs = max(stand.SilenceUs, int64(f.At-stand.InsideAt))
+	stand.InsideAt, stand.Outs = f.At, 0
+	stand.DoorOpened = stand.DoorOpened || f.DoorOpen
+	s.Pending = s.Pending[:0]
+	switch {
+	case stand.Open.Ok:
+		stand.Open.V.DoorOpened = stand.DoorOpened
+	case int64(f.At-stand.ArrivedAt) >= d.minDwell:
+		stand.Open = avro.Some(stay(stand))
+	}
+}
+
+// stay is the standing so far. It is told in this form, doors apart, until it ends: the form depends on the fixes up to
+// the minimum dwell alone, so an open stay is no record per fix, and the same whenever it was told.
+func stay(stand *avro.TrackStand) avro.Stay {
+	return avro.Stay{
+		ArrivedAt: stand.ArrivedAt, Centre: centre(stand), Fixes: stand.Fixes, LongestSilenceS: int32(stand.SilenceUs / 1e6),
+		DoorOpened: stand.DoorOpened, OdometerM: stand.OdometerM,
+	}
+}
+
+func ended(stand *avro.TrackStand) avro.Stay {
+	s := stay(stand)
+	s.DepartedAt = avro.Some(stand.InsideAt)
+	return s
+}
+
+// centre is the mean of the fixes inside.
+func centre(stand *avro.TrackStand) avro.GeoPoint {
+	n := int64(stand.Fixes)
+	return geo.Offset(stand.Anchor, stand.SumLat/n, stand.SumLon/n)
+}
+
+func point(f *avro.TrackFix) avro.GeoPoint { return avro.GeoPoint{LatE6: f.LatE6, LonE6: f.LonE6} }
