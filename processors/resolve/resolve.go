@@ -85,7 +85,7 @@ func (v *visit) forwardAll() {
 // forward sends one fact to where it has not been, or where an earlier revision of it has.
 func (v *visit) forward(name string) {
 	known, _ := v.facts.Get(name)
-	targets := v.targets(&known.Fact)
+	targets, goesOn := v.targets(&known.Fact)
 	fresh := fresh(known, targets)
 	restated := known.Fact.Revision > 0 && known.Fact.Series != ""
 	for _, t := range fresh {
@@ -94,7 +94,7 @@ func (v *visit) forward(name string) {
 	if restated {
 		v.resend(known, fresh)
 	}
-	v.park(name, len(targets) > 0)
+	v.park(name, goesOn)
 	if len(fresh) > 0 {
 		e := v.facts.Edit(name)
 		for _, t := range fresh {
@@ -121,10 +121,10 @@ func (v *visit) park(name string, goesOn bool) {
 	v.out.To(topics.Parked.Name, ids.Key(v.tenant, v.at), &p)
 }
 
-// waits says whether a fact that cannot go on is missed: not one that is void, nor one that names an order, load or
-// shipment and so is in a view already.
+// waits says whether a fact that cannot go on is missed: not one that is void, nor one that tells nothing but links and
+// has done its work here, nor one that names an order, load or shipment and so is in a view already.
 func waits(f *avro.Fact) bool {
-	if f.Void {
+	if f.Void || !f.HasMilestone && !f.Stay.Ok && len(f.Links) > 0 {
 		return false
 	}
 	for _, id := range f.Identifiers {

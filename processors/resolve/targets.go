@@ -46,9 +46,9 @@ type target struct {
 	key string
 }
 
-// targets lists where a fact belongs by the links known now, each once.
-func (v *visit) targets(f *avro.Fact) []target {
-	var out []target
+// targets lists where a fact is to be sent by the links known now, each once, and says whether it goes on at all: a fact
+// that is filed under the next identifier by itself goes on without being sent.
+func (v *visit) targets(f *avro.Fact) (out []target, goesOn bool) {
 	if hub(v.at.Kind) {
 		out = append(out, v.target(v.at))
 	}
@@ -59,12 +59,13 @@ func (v *visit) targets(f *avro.Fact) []target {
 		if !slices.Contains(leads[v.at.Kind], l.To.Kind) || !holds(l, f) || v.at.Kind == avro.IdentifierKindOrder && !ofWholeOrder(f) {
 			continue
 		}
+		goesOn = true
 		here := func(id avro.Identifier) bool { return ids.Same(id, l.To) }
 		if !slices.ContainsFunc(filed, here) && !slices.ContainsFunc(out, func(t target) bool { return here(t.id) }) {
 			out = append(out, v.target(l.To))
 		}
 	}
-	return out
+	return out, goesOn || len(out) > 0
 }
 
 func (v *visit) target(id avro.Identifier) target {
