@@ -93,7 +93,7 @@ func TestWhatAStaySays(t *testing.T) {
 	in := drive(leg{120, 10, 0, 0}, leg{200, 10, 15, 15})
 	in[0].OdometerM = avro.Some(int64(4711))
 	in[4].DoorOpen = avro.Some(true)
-	in[6].LatE6 += 90 // 10 m
+	in[6].LatE6 += 90               // 10 m
 	in = append(in[:8], in[11:]...) // silent from 70 s to 110 s
 	f := standing(t, run(t, track.DefaultConfig(), in))
 	if len(f) != 1 {
