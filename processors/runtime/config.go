@@ -1,0 +1,71 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// Config is what an operator decides about the engine.
+type Config struct {
+	App      string   // prefix of group ids, transactional ids and changelogs; a second pipeline on one cluster has another
+	Instance string   // this process among its peers, such as the ordinal of its pod: unique, and the same after a restart
+	Brokers  []string // host:port, some of the cluster
+	StateDir string   // local disk for state; one an instance
+
+	CommitInterval     time.Duration // longest cycle; what is said becomes visible so much later
+	CycleRecords       int           // most records of a cycle
+	CycleBytes         int           // most bytes of a cycle, give or take one fetch
+	SessionTimeout     time.Duration // a dead instance's partitions stand still for so long
+	RebalanceTimeout   time.Duration // longest wait for members during a rebalance
+	TransactionTimeout time.Duration // above both: a shorter one fences healthy members
+	MaxMessageBytes    int           // longest record; the brokers' max.message.bytes or less
+	CacheBytes         int64         // cache shared by all stores of the process
+	KeepDecoded        int           // values a task keeps decoded in memory
+}
+
+// DefaultConfig is what runs well without further thought, but for App's peers sharing an Instance.
+func DefaultConfig() Config {
+	return Config{
+		App: "waybill", Instance: "0", Brokers: []string{"127.0.0.1:9092"}, StateDir: "state",
+		CommitInterval: 100 * time.Millisecond, CycleRecords: 5000, CycleBytes: 8 << 20,
+		SessionTimeout: 10 * time.Second, RebalanceTimeout: 20 * time.Second, TransactionTimeout: 40 * time.Second,
+		MaxMessageBytes: 1_000_012, CacheBytes: 256 << 20, KeepDecoded: 50_000,
+	}
+}
+
+var name = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
+
+// Validate names every fault at once.
+func (c Config) Validate() error {
+	var faults []error
+	refuse := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	refuse(!name.MatchString(c.App), "app %q: want letters, digits, dot, dash and underscore", c.App)
+	refuse(!name.MatchString(c.Instance), "instance %q: want letters, digits, dot, dash and underscore", c.Instance)
+	refuse(len(c.Brokers) == 0, "brokers: want at least one host:port")
+	refuse(c.StateDir == "", "state dir: want a directory on local disk")
+	refuse(c.CommitInterval <= 0, "commit interval %s: want more than 0", c.CommitInterval)
+	refuse(c.CycleRecords <= 0, "cycle records %d: want more than 0", c.CycleRecords)
+	refuse(c.CycleBytes <= 0, "cycle bytes %d: want more than 0", c.CycleBytes)
+	refuse(c.SessionTimeout <= 0, "session timeout %s: want more than 0", c.SessionTimeout)
+	refuse(c.RebalanceTimeout <= 0, "rebalance timeout %s: want more than 0", c.RebalanceTimeout)
+	refuse(c.TransactionTimeout <= max(c.SessionTimeout, c.RebalanceTimeout),
+		"transaction timeout %s: want more than session timeout %s and rebalance timeout %s, or healthy members are fenced", c.TransactionTimeout, c.SessionTimeout, c.RebalanceTimeout)
+	refuse(c.MaxMessageBytes <= recordOverhead, "max message bytes %d: want more than %d", c.MaxMessageBytes, recordOverhead)
+	refuse(c.CacheBytes < 0, "cache bytes %d: want 0 or more", c.CacheBytes)
+	refuse(c.KeepDecoded < 0, "keep decoded %d: want 0 or more", c.KeepDecoded)
+	return errors.Join(faults...)
+}
+
+// Group is the consumer group of a stage.
+func (c Config) Group(stage string) string { return c.App + "." + stage }
+
+// transactionalID is stable over restarts, so that a new process aborts at once what its predecessor left open.
+func (c Config) transactionalID(stage string) string {
+	return fmt.Sprintf("%s.%s.%s.0", c.App, stage, c.Instance)
+}

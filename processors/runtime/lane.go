@@ -1,0 +1,283 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"waybill/topics/fault"
+)
+
+// lane is one group member with one transactional id. All of it but the callbacks belongs to one goroutine.
+type lane struct {
+	*stage
+	sess   *kgo.GroupTransactSession
+	adm    *kadm.Client
+	topo   topology
+	tasks  map[place]*task
+	wanted []place // assigned, waiting for their fence
+	pause  *backoff.ExponentialBackOff
+	kill   context.CancelFunc // cuts the client off, as a crash would
+
+	mu    sync.Mutex
+	moves []move // what the group did since the last cycle, in order
+}
+
+// place is a partition.
+type place struct {
+	topic     string
+	partition int32
+}
+
+// move is a partition given or taken. One ordered list holds both: two lists would let one overwrite the other.
+type move struct {
+	place
+	assigned bool
+}
+
+// lane runs a lane from joining the group to leaving it. It ends without error when ctx does.
+func (s *stage) lane(ctx context.Context) (err error) {
+	l := &lane{stage: s, tasks: map[place]*task{}, pause: newBackoff()}
+	if err := l.open(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.close(err)) }()
+	for ctx.Err() == nil {
+		if err := l.step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step is one cycle. What it does is visible when its transaction commits, and has not happened when it does not.
+func (l *lane) step(ctx context.Context) error {
+	if err := l.settle(ctx); err != nil {
+		return err
+	}
+	batches, err := l.poll(ctx)
+	if err != nil || len(batches) == 0 {
+		return err
+	}
+	// From here on the end of ctx waits: the cycle is finished and committed.
+	ctx, stop := l.finish(ctx)
+	defer stop()
+	if err := l.sess.Begin(); err != nil {
+		return kafka(fmt.Errorf("begin transaction: %w", err))
+	}
+	done, err := l.work(ctx, batches) // unframe, decode, fire due timers, handle, encode
+	if err == nil {
+		err = l.produce(ctx, done)
+	}
+	return l.end(ctx, done, err)
+}
+
+// finish gives what must not be cut short by a shutdown a context of its own: it ends when the brokers give up on it too.
+func (l *lane) finish(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), l.cfg.TransactionTimeout)
+}
+
+func (l *lane) open(ctx context.Context) error {
+	// The client outlives ctx: its cycle is to be finished and its group to be left.
+	client, kill := context.WithCancel(context.WithoutCancel(ctx))
+	var inboxes []string
+	for _, t := range l.spec.Inboxes {
+		inboxes = append(inboxes, string(t.Name))
+	}
+	sess, err := kgo.NewGroupTransactSession(append(l.clientOptions(),
+		kgo.WithContext(client),
+		kgo.ConsumeTopics(inboxes...),
+		kgo.ConsumerGroup(l.cfg.Group(l.spec.Name)),
+		kgo.TransactionalID(l.cfg.transactionalID(l.spec.Name)),
+		kgo.TransactionTimeout(l.cfg.TransactionTimeout),
+		kgo.SessionTimeout(l.cfg.SessionTimeout),
+		kgo.HeartbeatInterval(max(l.cfg.SessionTimeout/10, 50*time.Millisecond)),
+		kgo.RebalanceTimeout(l.cfg.RebalanceTimeout),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // an inbox purged ahead of us is a loss to report, not to skip
+		kgo.RecordPartitioner(Partitioner()),
+		kgo.ProducerLinger(0),
+		kgo.ProducerBatchMaxBytes(int32(l.cfg.MaxMessageBytes)),
+		kgo.OnPartitionsAssigned(l.assigned),
+		kgo.OnPartitionsRevoked(l.taken),
+		kgo.OnPartitionsLost(l.taken),
+	)...)
+	if err != nil {
+		kill()
+		return fmt.Errorf("make Kafka client: %w", err)
+	}
+	l.sess, l.kill, l.adm = sess, kill, kadm.NewClient(sess.Client())
+	l.topo, err = l.topology(ctx, l.adm)
+	if err != nil {
+		return errors.Join(err, l.close(err))
+	}
+	return nil
+}
+
+// clientOptions are those of every client of the stage. MetadataMinAge: with the default of 5 s two NOT_LEADER answers in a
+// row cost 10 s [measured].
+func (s *stage) clientOptions() []kgo.Opt {
+	return append([]kgo.Opt{kgo.SeedBrokers(s.cfg.Brokers...), kgo.ClientID(s.cfg.App + "-" + s.cfg.Instance), kgo.MetadataMinAge(250 * time.Millisecond)}, s.deps.Kafka...)
+}
+
+// close leaves the group and closes the tasks. cause is why.
+func (l *lane) close(cause error) error {
+	if errors.Is(cause, errCrashed) {
+		l.kill() // nothing more reaches a broker
+	}
+	l.sess.Close()
+	l.kill()
+	var errs []error
+	for _, t := range l.tasks {
+		errs = append(errs, l.closeTask(t, cause == nil))
+	}
+	clear(l.tasks)
+	l.stats.tasks.Store(0)
+	l.stats.restoring.Store(0)
+	return errors.Join(errs...)
+}
+
+// assigned runs in the client's goroutine. What is new is paused until it is fenced and restored.
+func (l *lane) assigned(_ context.Context, c *kgo.Client, given map[string][]int32) {
+	if l.spec.Keyed {
+		c.PauseFetchPartitions(given)
+	}
+	l.note(given, true)
+}
+
+func (l *lane) taken(_ context.Context, _ *kgo.Client, gone map[string][]int32) { l.note(gone, false) }
+
+func (l *lane) note(partitions map[string][]int32, assigned bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for topic, ps := range partitions {
+		for _, p := range ps {
+			l.moves = append(l.moves, move{place{topic, p}, assigned})
+		}
+	}
+}
+
+// settle makes the tasks follow what the group decided.
+func (l *lane) settle(ctx context.Context) error {
+	l.mu.Lock()
+	moves := l.moves
+	l.moves = nil
+	l.mu.Unlock()
+	for _, m := range moves {
+		if err := l.follow(m); err != nil {
+			return err
+		}
+	}
+	if len(l.wanted) > 0 {
+		if err := l.takeOver(ctx); err != nil {
+			return err
+		}
+	}
+	return l.admit()
+}
+
+// follow drops a task in both cases: the session swallows a revoke that follows another before the next transaction, so an
+// assignment of what we believe to own means that somebody else may have had it meanwhile.
+func (l *lane) follow(m move) error {
+	if t := l.tasks[m.place]; t != nil {
+		delete(l.tasks, m.place)
+		if err := l.closeTask(t, true); err != nil {
+			return err
+		}
+	}
+	l.wanted = slices.DeleteFunc(l.wanted, func(p place) bool { return p == m.place })
+	if !m.assigned {
+		return nil
+	}
+	if l.spec.Keyed {
+		l.wanted = append(l.wanted, m.place)
+		return nil
+	}
+	t, err := l.stateless(m.place)
+	l.tasks[m.place] = t
+	return err
+}
+
+// end commits where err is nil, else aborts. After an abort every task is where it was before the cycle.
+func (l *lane) end(ctx context.Context, done []*work, cause error) error {
+	if errors.Is(cause, errCrashed) {
+		return cause
+	}
+	committed, err := l.sess.End(ctx, kgo.TransactionEndTry(cause == nil))
+	switch {
+	case err != nil:
+		// Committed or not: nobody here knows. The changelog does, so everything is rebuilt from it.
+		return errors.Join(kafka(fmt.Errorf("end transaction: %w", err)), fatal(cause))
+	case committed:
+		return l.commit(done)
+	}
+	l.stats.aborts.Add(1)
+	if err := l.undo(done); err != nil {
+		return err
+	}
+	return l.again(ctx, cause)
+}
+
+// fatal is err, if it is.
+func fatal(err error) error {
+	if fault.Of(err) == fault.Fatal {
+		return err
+	}
+	return nil
+}
+
+// again waits before the aborted cycle is tried again; a rebalance needs no wait.
+func (l *lane) again(ctx context.Context, cause error) error {
+	switch {
+	case cause == nil:
+		return nil
+	case fault.Of(cause) != fault.Retryable:
+		return cause
+	}
+	wait := l.pause.NextBackOff()
+	l.log.Warn("cycle undone, trying again", "cause", cause, "in", wait)
+	sleep(ctx, wait)
+	return nil
+}
+
+// commit makes local state follow the committed transaction, never earlier: a state ahead of its changelog counts twice what
+// is then read again [measured: 400 of 400 keys wrong, with no record lost or doubled].
+func (l *lane) commit(done []*work) error {
+	if l.crashes("committed") {
+		return errCrashed
+	}
+	l.pause.Reset()
+	l.stats.commits.Add(1)
+	for _, w := range done {
+		if err := w.task.commit(w, l.cfg.KeepDecoded, l.topo.ids[l.changelog()]); err != nil {
+			return err
+		}
+		l.stats.in.Add(int64(len(w.inputs)))
+		l.stats.out.Add(int64(len(w.out)))
+		l.stats.letters.Add(int64(len(w.letters)))
+		if l.crashes("applied") {
+			return errCrashed
+		}
+	}
+	return nil
+}
+
+func (l *lane) undo(done []*work) error {
+	for _, w := range done {
+		if err := w.task.undo(l.spec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stage) crashes(point string) bool { return s.deps.crash != nil && s.deps.crash(point) }

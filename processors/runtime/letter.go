@@ -1,0 +1,76 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"waybill/avro"
+	"waybill/topics"
+	"waybill/topics/fault"
+	"waybill/topics/wire"
+)
+
+// HeaderAttempt is the header by which a replayed dead letter says how often it was tried before, in decimal digits. A
+// record without it is at its first attempt.
+const HeaderAttempt = "waybill-attempt"
+
+// bury makes dead letters of the records that died in this cycle.
+func (w *work) bury(ctx context.Context) error {
+	w.letters = w.letters[:0]
+	for i := range w.inputs {
+		in := &w.inputs[i]
+		if in.dead == nil {
+			continue
+		}
+		r, err := w.letter(ctx, in)
+		if err != nil {
+			return fmt.Errorf("dead letter of %s: %w", at(in.raw), err)
+		}
+		w.letters = append(w.letters, r)
+	}
+	return nil
+}
+
+func (w *work) letter(ctx context.Context, in *input) (*kgo.Record, error) {
+	r, err := w.encodeLetter(ctx, LetterOf(in.raw, w.spec.Name, in.dead), in.raw.Key)
+	if err != nil || w.fits(r) == nil {
+		return r, err
+	}
+	// The raw record was near the limit itself. It stays where it was read: the letter says where.
+	short := LetterOf(in.raw, w.spec.Name, in.dead)
+	short.Causes = append(short.Causes, fmt.Sprintf("the value of %d bytes and the headers are left out, they do not fit a dead letter: read them at %s", len(in.raw.Value), at(in.raw)))
+	short.Value, short.Headers = avro.Opt[[]byte]{}, nil
+	return w.encodeLetter(ctx, short, in.raw.Key)
+}
+
+func (w *work) encodeLetter(ctx context.Context, letter *avro.DeadLetter, key []byte) (*kgo.Record, error) {
+	value, err := w.deps.Encoder.Append(ctx, nil, topics.DeadLetters.Name, letter)
+	return &kgo.Record{Topic: string(topics.DeadLetters.Name), Partition: byKey, Key: append([]byte{}, key...), Value: value}, err
+}
+
+// LetterOf is the dead letter of a record that a stage or sink refused for the given reason.
+func LetterOf(r *kgo.Record, stage string, why error) *avro.DeadLetter {
+	letter := &avro.DeadLetter{
+		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Stage: stage,
+		Reason: fault.Reason(why), Causes: fault.Causes(why), Attempt: 1, RecordAt: avro.MicrosOf(r.Timestamp),
+	}
+	if r.Key != nil {
+		letter.Key = avro.Some(r.Key)
+	}
+	if r.Value != nil {
+		letter.Value = avro.Some(r.Value)
+	}
+	if id, _, err := wire.Unframe(r.Value); err == nil {
+		letter.SchemaID = avro.Some(int32(id))
+	}
+	for _, h := range r.Headers {
+		letter.Headers = append(letter.Headers, avro.Header{Key: h.Key, Value: h.Value})
+		if n, err := strconv.ParseInt(string(h.Value), 10, 32); err == nil && h.Key == HeaderAttempt {
+			letter.Attempt = int32(n) + 1
+		}
+	}
+	return letter
+}

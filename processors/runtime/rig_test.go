@@ -1,0 +1,320 @@
+package runtime
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"waybill/avro"
+	"waybill/processors/stream"
+	"waybill/topics"
+	"waybill/topics/fault"
+)
+
+// The tests' own topics.
+var (
+	inbox    = topics.Topic{Name: "test.inbox", Partitions: 4, Inbox: true}
+	numbered = topics.Name("test.numbered")
+	totals   = topics.Name("test.totals")
+)
+
+// codec frames records by the place of their type in avro.Names.
+type codec struct{}
+
+func (codec) Append(_ context.Context, dst []byte, _ topics.Name, rec avro.Record) ([]byte, error) {
+	dst = binary.BigEndian.AppendUint32(append(dst, 0), uint32(slices.Index(avro.Names(), rec.AvroName())))
+	return rec.Append(dst), nil
+}
+
+func (codec) Decode(_ context.Context, value []byte) (avro.Record, error) {
+	if len(value) < 5 || value[0] != 0 || int(value[4]) >= len(avro.Names()) {
+		return nil, fault.Poisonf("BAD_FRAME", "value of %d bytes is no framed record", len(value))
+	}
+	rec, _ := avro.New(avro.Names()[value[4]])
+	if err := rec.Decode(value[5:]); err != nil {
+		return nil, fault.Poisoned("AVRO", err)
+	}
+	return rec, nil
+}
+
+func encoded(rec avro.Record) []byte {
+	b, _ := codec{}.Append(context.Background(), nil, "", rec)
+	return b
+}
+
+// counted is the state of the counting processor.
+type counted struct {
+	count  *stream.Value[avro.PartnerMessage, *avro.PartnerMessage]
+	timers *stream.Timers
+}
+
+// counting numbers the records of each key, and a minute after the last says how many there were.
+func counting() stream.Spec {
+	onMessage := func(_ context.Context, key string, ev stream.Event[avro.PartnerMessage], st counted) (out stream.Emits, err error) {
+		c := st.count.Edit()
+		c.Line++
+		st.timers.Set("total", ev.Time.Add(time.Minute))
+		out.To(numbered, key, &avro.PartnerMessage{Name: ev.Value.Name, Line: c.Line})
+		switch ev.Value.Format {
+		case "poison":
+			return out, fault.Poisonf("BAD", "told to")
+		case "oversize":
+			out.To(numbered, key, &avro.PartnerMessage{Payload: make([]byte, 2_000_000)})
+		case "everyone":
+			out.Broadcast(totals, key, &avro.PartnerMessage{Name: ev.Value.Name})
+		case "fatal":
+			return out, fmt.Errorf("told to stop")
+		}
+		return out, nil
+	}
+	onTimer := func(_ context.Context, key string, _ stream.Firing, st counted) (out stream.Emits, err error) {
+		c, _ := st.count.Get()
+		out.To(totals, key, &avro.PartnerMessage{Name: key, Line: c.Line})
+		return out, nil
+	}
+	return stream.Define(stream.Processor[counted]{
+		Name: "counting", Inbox: inbox, Outputs: []topics.Name{numbered, totals}, Timers: onTimer,
+		State: func(b *stream.Binder) counted {
+			return counted{stream.ValueOf[avro.PartnerMessage](b, "count"), b.Timers()}
+		},
+		Inputs: []stream.Input[counted]{stream.On(onMessage)},
+	})
+}
+
+// cluster is a Kafka with the tests' topics.
+type cluster struct {
+	*kfake.Cluster
+	addrs  []string
+	client *kgo.Client
+	adm    *kadm.Client
+	sent   int
+	want   map[string]int64 // records per key
+}
+
+func newCluster(t *testing.T, specs ...stream.Spec) *cluster {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(200*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.RecordPartitioner(Partitioner()), kgo.ProducerLinger(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	k := &cluster{Cluster: c, addrs: c.ListenAddrs(), client: client, adm: kadm.NewClient(client), want: map[string]int64{}}
+	all := []topics.Topic{inbox, {Name: numbered, Partitions: 4}, {Name: totals, Partitions: 3}, topics.DeadLetters}
+	for _, topic := range append(all, Changelogs("test", specs...)...) {
+		config := map[string]*string{}
+		if topic.Cleanup == topics.Compact {
+			config["cleanup.policy"] = kadm.StringPtr("compact")
+		}
+		if _, err := k.adm.CreateTopic(t.Context(), topic.Partitions, 1, config, string(topic.Name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return k
+}
+
+// send appends records of the counting processor's to keys in turn, and remembers them.
+func (k *cluster) send(t *testing.T, n, keys int) {
+	t.Helper()
+	var rs []*kgo.Record
+	for range n {
+		key := fmt.Sprintf("key-%d", k.sent%keys)
+		rs = append(rs, &kgo.Record{Topic: string(inbox.Name), Partition: byKey, Key: []byte(key), Value: encoded(&avro.PartnerMessage{Name: fmt.Sprint(k.sent)})})
+		k.sent++
+		k.want[key]++
+	}
+	k.produce(t, rs...)
+}
+
+func (k *cluster) produce(t *testing.T, rs ...*kgo.Record) {
+	t.Helper()
+	if err := k.client.ProduceSync(t.Context(), rs...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// read gives every committed record of a topic, by partition, in order.
+func (k *cluster) read(t *testing.T, topic string) map[int32][]*kgo.Record {
+	t.Helper()
+	ends, err := k.adm.ListEndOffsets(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := map[int32]kgo.Offset{}
+	left := map[int32]int64{}
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Offset > 0 {
+			from[o.Partition], left[o.Partition] = kgo.NewOffset().AtStart(), o.Offset
+		}
+	})
+	out := map[int32][]*kgo.Record{}
+	if len(from) == 0 {
+		return out
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.addrs...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for len(left) > 0 {
+		fetches := client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			t.Fatalf("read %s: %v still to come of %v", topic, left, ends)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			if r.Offset+1 >= left[r.Partition] {
+				delete(left, r.Partition)
+			}
+			if !r.Attrs.IsControl() {
+				out[r.Partition] = append(out[r.Partition], r)
+			}
+		})
+	}
+	return out
+}
+
+// instance is an engine that runs.
+type instance struct {
+	*Engine
+	stop context.CancelFunc
+	done chan struct{}
+	err  error
+}
+
+func testConfig(k *cluster, id, dir string) Config {
+	c := DefaultConfig()
+	c.App, c.Instance, c.Brokers, c.StateDir = "test", id, k.addrs, dir
+	c.CommitInterval, c.CycleRecords = 20*time.Millisecond, 100
+	c.SessionTimeout, c.RebalanceTimeout, c.TransactionTimeout = time.Second, 2*time.Second, 4*time.Second
+	return c
+}
+
+func start(t *testing.T, cfg Config, crash func(string) bool, specs ...stream.Spec) *instance {
+	t.Helper()
+	deps := Deps{Decoder: codec{}, Encoder: codec{}, crash: crash}
+	if os.Getenv("RUNTIME_TEST_LOG") != "" {
+		deps.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("instance", cfg.Instance)
+	}
+	e, err := New(cfg, deps, specs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	in := &instance{Engine: e, stop: stop, done: make(chan struct{})}
+	go func() {
+		defer close(in.done)
+		in.err = e.Run(ctx)
+	}()
+	var once sync.Once
+	t.Cleanup(func() { once.Do(func() { stop(); <-in.done }) })
+	return in
+}
+
+// halt stops the instance as SIGTERM would.
+func (in *instance) halt(t *testing.T) {
+	t.Helper()
+	in.stop()
+	<-in.done
+	if in.err != nil {
+		t.Fatalf("instance ended with %v", in.err)
+	}
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	t.Fatalf("not within 30 s: %s", what)
+}
+
+// outputs waits until as many records as were sent are committed in the output, and gives them.
+func (k *cluster) outputs(t *testing.T) map[int32][]*kgo.Record {
+	t.Helper()
+	var got map[int32][]*kgo.Record
+	eventually(t, fmt.Sprintf("%d outputs", k.sent), func() bool {
+		got = k.read(t, string(numbered))
+		n := 0
+		for _, rs := range got {
+			n += len(rs)
+		}
+		return n >= k.sent
+	})
+	return got
+}
+
+// check compares what is committed with the fold of what was sent: each input once, numbered without a gap in its key's
+// order, and the changelog's last word on each key its count.
+func (k *cluster) check(t *testing.T) {
+	t.Helper()
+	last, seen := map[string]int64{}, map[string]bool{}
+	for _, rs := range k.outputs(t) {
+		for _, r := range rs {
+			m := decodeMessage(t, r.Value)
+			if seen[m.Name] {
+				t.Errorf("input %s came out twice", m.Name)
+			}
+			seen[m.Name] = true
+			if last[string(r.Key)]++; m.Line != last[string(r.Key)] {
+				t.Errorf("%s is numbered %d after %d", r.Key, m.Line, last[string(r.Key)]-1)
+			}
+		}
+	}
+	if len(seen) != k.sent {
+		t.Errorf("%d inputs came out, want %d", len(seen), k.sent)
+	}
+	if got := k.changelog(t); !mapsEqual(got, k.want) {
+		t.Errorf("the changelog says %v, want %v", got, k.want)
+	}
+}
+
+func mapsEqual(a, b map[string]int64) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
+
+// changelog folds the committed changelog to a count per key.
+func (k *cluster) changelog(t *testing.T) map[string]int64 {
+	t.Helper()
+	got := map[string]int64{}
+	for _, rs := range k.read(t, "test.counting.changelog") {
+		for _, r := range rs {
+			parts := slices.Collect(splitNUL(string(r.Key)))
+			if parts[0] != "count" {
+				continue
+			}
+			var m avro.PartnerMessage
+			if err := m.Decode(r.Value); err != nil {
+				t.Fatal(err)
+			}
+			got[parts[1]] = m.Line
+		}
+	}
+	return got
+}
+
+func decodeMessage(t *testing.T, b []byte) *avro.PartnerMessage {
+	t.Helper()
+	rec, err := codec{}.Decode(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rec.(*avro.PartnerMessage)
+}

@@ -1,0 +1,147 @@
+// Package runtime runs stages on Kafka, exactly once: what a cycle reads, says and remembers is one transaction.
+//
+// A stage has one lane in a process: a member of the stage's consumer group with a transactional id of its own. A lane runs
+// cycles: poll, unframe, decode, fire due timers, handle, encode, produce, commit. Each partition it owns is a task with a
+// goroutine in each cycle and a store on local disk, which is written only after the transaction is committed.
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"waybill/avro"
+	"waybill/processors/state"
+	"waybill/processors/stream"
+	"waybill/topics"
+	"waybill/topics/fault"
+)
+
+// Decoder reads framed records. Its errors are marked: poison where the bytes are at fault, retryable where the registry is.
+type Decoder interface {
+	// Decode gives a record that shares no memory with value.
+	Decode(ctx context.Context, value []byte) (avro.Record, error)
+}
+
+// Encoder writes framed records.
+type Encoder interface {
+	// Append appends the record to dst as it goes onto the topic.
+	Append(ctx context.Context, dst []byte, topic topics.Name, rec avro.Record) ([]byte, error)
+}
+
+// Deps is what the engine needs from others.
+type Deps struct {
+	Decoder   Decoder
+	Encoder   Encoder
+	Log       *slog.Logger   // nil: silent
+	Kafka     []kgo.Opt      // how to reach the brokers: TLS, SASL, dialer, hooks
+	Restoring func(Progress) // nil, or told how a restore gets on; called from several goroutines
+
+	crash func(point string) bool // tests only: true drops everything at that point, as kill -9 would
+}
+
+// Progress of restoring one task from its changelog.
+type Progress struct {
+	Stage     string
+	Partition int32
+	Done      int64 // changelog offsets behind us, counted from where the local state ended
+	Total     int64
+}
+
+// Engine runs stages in this process.
+type Engine struct {
+	cfg    Config
+	deps   Deps
+	stages []*stage
+}
+
+// stage is one spec in this process.
+type stage struct {
+	cfg   Config
+	deps  Deps
+	spec  stream.Spec
+	log   *slog.Logger
+	disk  *state.Disk
+	stats counters
+}
+
+// New checks the configuration.
+func New(cfg Config, deps Deps, specs ...stream.Spec) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("engine configuration: %w", err)
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Restoring == nil {
+		deps.Restoring = func(Progress) {}
+	}
+	e := &Engine{cfg: cfg, deps: deps}
+	for _, spec := range specs {
+		e.stages = append(e.stages, &stage{cfg: cfg, deps: deps, spec: spec, log: deps.Log.With("stage", spec.Name)})
+	}
+	return e, nil
+}
+
+// Run runs all stages until ctx ends or one of them meets a fatal error, which ends the others too. When ctx ends each stage
+// finishes and commits its cycle, then leaves its group; the error is nil.
+func (e *Engine) Run(ctx context.Context) error {
+	disk, err := state.NewDisk(e.cfg.StateDir, e.cfg.CacheBytes, e.deps.Log)
+	if err != nil {
+		return err
+	}
+	defer disk.Close()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, s := range e.stages {
+		s.disk = disk
+		group.Go(func() error { return s.run(ctx) })
+	}
+	return group.Wait()
+}
+
+// errCrashed is what a crash injected by a test ends with.
+var errCrashed = errors.New("crashed on request")
+
+// run keeps a lane alive: a retryable end of one is followed by the next.
+func (s *stage) run(ctx context.Context) error {
+	pause := newBackoff()
+	for ctx.Err() == nil {
+		begun := s.stats.commits.Load()
+		err := s.lane(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case fault.Of(err) != fault.Retryable:
+			return fmt.Errorf("stage %s: %w", s.spec.Name, err)
+		}
+		if s.stats.commits.Load() > begun {
+			pause.Reset()
+		}
+		wait := pause.NextBackOff()
+		s.stats.rebuilds.Add(1)
+		s.log.Warn("lane closed, opening another", "cause", err, "in", wait)
+		sleep(ctx, wait)
+	}
+	return nil
+}
+
+func newBackoff() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval = 100*time.Millisecond, 15*time.Second
+	return b
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

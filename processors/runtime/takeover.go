@@ -1,0 +1,189 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"waybill/avro"
+	"waybill/processors/state"
+)
+
+// fenceKey is the changelog key of fences. No state key begins with a zero byte.
+const fenceKey = "\x00fence"
+
+// takeOver fences what was assigned and starts to restore it.
+//
+// The fence is a changelog record in a transaction of its own. When it can be read by a reader of committed records, every
+// transaction before it has ended, those of a predecessor that only seems dead included: what is read up to the fence is all
+// there is. Going by the last stable offset instead loses what another's open transaction hides [measured].
+func (l *lane) takeOver(ctx context.Context) error {
+	ctx, stop := l.finish(ctx)
+	defer stop()
+	offsets, err := l.stableOffsets(ctx, l.wanted)
+	if err != nil || len(offsets) == 0 {
+		return err // none is stable yet: a predecessor's transaction is about to end
+	}
+	fences, err := l.fence(ctx, offsets)
+	if err != nil || fences == nil {
+		return err
+	}
+	if l.crashes("fenced") {
+		return errCrashed
+	}
+	for at := range offsets {
+		t, err := l.restoring(context.WithoutCancel(ctx), at, fences.next(place{l.changelog(), at.partition})-1)
+		if err != nil {
+			return err
+		}
+		l.tasks[at] = t
+		l.wanted = slices.DeleteFunc(l.wanted, func(p place) bool { return p == at })
+	}
+	l.stats.tasks.Store(int64(len(l.tasks)))
+	return nil
+}
+
+// fence writes a fence for each place. It gives nil where a rebalance undid them: they are tried again in the next cycle.
+func (l *lane) fence(ctx context.Context, offsets map[place]int64) (*receipts, error) {
+	if err := l.sess.Begin(); err != nil {
+		return nil, kafka(fmt.Errorf("begin fence: %w", err))
+	}
+	fences := newReceipts()
+	value := (&avro.Fence{Member: l.cfg.Instance}).Append(nil)
+	for at := range offsets {
+		l.sess.Produce(ctx, &kgo.Record{Topic: l.changelog(), Partition: at.partition, Key: []byte(fenceKey), Value: value}, fences.acknowledge)
+	}
+	if err := l.sess.Client().Flush(ctx); err != nil {
+		return nil, kafka(fmt.Errorf("flush fence: %w", err))
+	}
+	committed, err := l.sess.End(l.gate(ctx, offsets), kgo.TransactionEndTry(fences.err == nil))
+	if err != nil {
+		return nil, kafka(fmt.Errorf("end fence: %w", err))
+	}
+	if !committed {
+		l.stats.aborts.Add(1)
+		return nil, l.again(ctx, fences.err)
+	}
+	l.stats.commits.Add(1)
+	return fences, nil
+}
+
+// gate commits the offsets that are committed already once more, inside the transaction. The broker refuses that to a
+// member that was put out of the group, and with it the transaction; one without offsets it would let through.
+func (l *lane) gate(ctx context.Context, offsets map[place]int64) context.Context {
+	inbox := string(l.spec.Inboxes[0].Name)
+	t := kmsg.NewTxnOffsetCommitRequestTopic()
+	t.Topic, t.TopicID = inbox, l.topo.ids[inbox]
+	for at, offset := range offsets {
+		p := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+		p.Partition, p.Offset = at.partition, offset
+		t.Partitions = append(t.Partitions, p)
+	}
+	return kgo.PreTxnCommitFnContext(ctx, func(req *kmsg.TxnOffsetCommitRequest) error {
+		req.Topics = append(req.Topics, t) // nothing was read since the last transaction: there are no others
+		return nil
+	})
+}
+
+// stableOffsets gives the committed offset of each place that has no transaction open over it, and the start of the log
+// where none was ever committed.
+func (l *lane) stableOffsets(ctx context.Context, of []place) (map[place]int64, error) {
+	inbox := string(l.spec.Inboxes[0].Name)
+	req := kmsg.NewPtrOffsetFetchRequest()
+	req.RequireStable = true
+	group := kmsg.NewOffsetFetchRequestGroup()
+	group.Group = l.cfg.Group(l.spec.Name)
+	t := kmsg.NewOffsetFetchRequestGroupTopic()
+	t.Topic, t.TopicID = inbox, l.topo.ids[inbox]
+	for _, at := range of {
+		t.Partitions = append(t.Partitions, at.partition)
+	}
+	group.Topics = append(group.Topics, t)
+	req.Groups = append(req.Groups, group)
+	res, err := req.RequestWith(ctx, l.sess.Client())
+	if err != nil {
+		return nil, kafka(fmt.Errorf("fetch offsets of %s: %w", group.Group, err))
+	}
+	if len(res.Groups) != 1 || len(res.Groups[0].Topics) != 1 {
+		return nil, kafka(fmt.Errorf("fetch offsets of %s: the broker answered for %d groups", group.Group, len(res.Groups)))
+	}
+	if err := kerr.ErrorForCode(res.Groups[0].ErrorCode); err != nil {
+		return nil, kafka(fmt.Errorf("fetch offsets of %s: %w", group.Group, err))
+	}
+	starts, err := l.adm.ListStartOffsets(ctx, inbox)
+	if err != nil {
+		return nil, kafka(fmt.Errorf("list start offsets of %s: %w", inbox, err))
+	}
+	offsets := map[place]int64{}
+	for _, p := range res.Groups[0].Topics[0].Partitions {
+		err := kerr.ErrorForCode(p.ErrorCode)
+		if errors.Is(err, kerr.UnstableOffsetCommit) {
+			continue
+		}
+		start, ok := starts.Lookup(inbox, p.Partition)
+		if err == nil && ok {
+			err = start.Err
+		}
+		if err != nil {
+			return nil, kafka(fmt.Errorf("fetch offset of %s/%d: %w", inbox, p.Partition, err))
+		}
+		offsets[place{inbox, p.Partition}] = p.Offset
+		if p.Offset < 0 {
+			offsets[place{inbox, p.Partition}] = start.Offset
+		}
+	}
+	return offsets, nil
+}
+
+// stateless makes a task of a stage that keeps nothing.
+func (l *lane) stateless(at place) (*task, error) {
+	t := &task{place: at, overlay: state.NewOverlay(state.Nothing{})}
+	var err error
+	t.Task, err = l.spec.NewTask(t.overlay)
+	return t, err
+}
+
+// admit lets the tasks whose restore is over take part.
+func (l *lane) admit() error {
+	restoring := 0
+	for at, t := range l.tasks {
+		if t.Task != nil {
+			continue
+		}
+		if !t.restore.over() {
+			restoring++
+			continue
+		}
+		if t.restore.err != nil {
+			return t.restore.err
+		}
+		t.Task = t.restore.task
+		l.sess.Client().ResumeFetchPartitions(map[string][]int32{at.topic: {at.partition}})
+	}
+	l.stats.tasks.Store(int64(len(l.tasks)))
+	l.stats.restoring.Store(int64(restoring + len(l.wanted)))
+	return nil
+}
+
+// closeTask ends a task. A flush spares the next start what it would read from the changelog.
+func (l *lane) closeTask(t *task, flush bool) error {
+	if t.restore != nil {
+		t.restore.stop()
+	}
+	if t.store == nil {
+		return nil
+	}
+	var err error
+	if flush {
+		err = t.store.Flush()
+	}
+	if err = errors.Join(err, t.store.Close()); err != nil {
+		return fmt.Errorf("close state of %s/%d: %w", t.topic, t.partition, err)
+	}
+	return nil
+}

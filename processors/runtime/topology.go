@@ -1,0 +1,94 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"waybill/processors/stream"
+	"waybill/topics"
+)
+
+// Changelogs lists the changelog topics of the keyed stages, to be created with the catalogue's.
+func Changelogs(app string, specs ...stream.Spec) []topics.Topic {
+	var all []topics.Topic
+	for _, s := range specs {
+		if s.Keyed {
+			all = append(all, topics.Changelog(app, s.Name, s.Inboxes[0].Partitions))
+		}
+	}
+	return all
+}
+
+func (s *stage) changelog() string {
+	return string(topics.Changelog(s.cfg.App, s.spec.Name, 0).Name)
+}
+
+// topology is what the brokers say about a stage's topics.
+type topology struct {
+	partitions map[string]int32
+	ids        map[string][16]byte
+	tombstones time.Duration // delete.retention.ms of the changelog
+}
+
+// topology asks for every topic that the stage reads or writes, so that a missing one stops it at its start.
+func (s *stage) topology(ctx context.Context, adm *kadm.Client) (topology, error) {
+	t := topology{partitions: map[string]int32{}, ids: map[string][16]byte{}, tombstones: 24 * time.Hour}
+	wanted := []string{string(topics.DeadLetters.Name)}
+	for _, in := range s.spec.Inboxes {
+		wanted = append(wanted, string(in.Name))
+	}
+	for _, out := range s.spec.Outputs {
+		wanted = append(wanted, string(out))
+	}
+	if s.spec.Keyed {
+		wanted = append(wanted, s.changelog())
+	}
+	listed, err := adm.ListTopics(ctx, wanted...)
+	if err != nil {
+		return t, kafka(fmt.Errorf("list topics: %w", err))
+	}
+	var missing []string
+	for _, name := range wanted {
+		d, ok := listed[name]
+		if !ok || d.Err != nil {
+			missing = append(missing, name)
+			continue
+		}
+		t.partitions[name], t.ids[name] = int32(len(d.Partitions)), d.ID
+	}
+	if len(missing) > 0 {
+		return t, fmt.Errorf("topics missing: %s: create the catalogue's topics and the changelogs before the stages start", strings.Join(missing, ", "))
+	}
+	if !s.spec.Keyed {
+		return t, nil
+	}
+	inbox := string(s.spec.Inboxes[0].Name)
+	if has, want := t.partitions[s.changelog()], t.partitions[inbox]; has != want {
+		return t, fmt.Errorf("changelog %s has %d partitions and inbox %s has %d: they must have as many, and the number of an inbox never changes while there is state", s.changelog(), has, inbox, want)
+	}
+	t.tombstones, err = deleteRetention(ctx, adm, s.changelog(), t.tombstones)
+	return t, err
+}
+
+func deleteRetention(ctx context.Context, adm *kadm.Client, topic string, otherwise time.Duration) (time.Duration, error) {
+	configs, err := adm.DescribeTopicConfigs(ctx, topic)
+	if err != nil {
+		return 0, kafka(fmt.Errorf("describe %s: %w", topic, err))
+	}
+	for _, c := range configs {
+		for _, entry := range c.Configs {
+			if entry.Key != "delete.retention.ms" || entry.Value == nil {
+				continue
+			}
+			if ms, err := strconv.ParseInt(*entry.Value, 10, 64); err == nil {
+				return time.Duration(ms) * time.Millisecond, nil
+			}
+		}
+	}
+	return otherwise, nil
+}

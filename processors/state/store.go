@@ -1,0 +1,259 @@
+// Package state keeps the committed state of tasks on local disk, as a copy of their changelogs.
+//
+// A Store is one directory of Pebble, written without log or sync: what a crash loses of it is read again from the
+// changelog, from the checkpoint on, which stands in the same batch as the state it speaks of.
+package state
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"waybill/processors/stream"
+)
+
+// ID says whose state a directory holds.
+type ID struct {
+	App, Stage, Topic string
+	Partition         int32
+}
+
+func (id ID) String() string {
+	return fmt.Sprintf("%s/%s/%s/%d", id.App, id.Stage, id.Topic, id.Partition)
+}
+
+// Keys in Pebble begin with what they are. Whose state it is stands in the directory itself, so that one that was moved or
+// mounted in the wrong place is not taken for another's.
+const (
+	keyState      = 's'
+	keyCheckpoint = "c"
+	keyIdentity   = "i"
+)
+
+// Disk is where the stores of a process live. They share a cache.
+type Disk struct {
+	root  string
+	log   *slog.Logger
+	cache *pebble.Cache
+}
+
+// NewDisk makes the directory root, if it is not there, and a cache of the given size in bytes for all stores in it.
+func NewDisk(root string, cacheBytes int64, log *slog.Logger) (*Disk, error) {
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return nil, fmt.Errorf("make the state directory: %w: point it to a volume this process may write", err)
+	}
+	return &Disk{root: root, log: log, cache: pebble.NewCache(cacheBytes)}, nil
+}
+
+// Close gives the cache back. All stores must be closed.
+func (d *Disk) Close() { d.cache.Unref() }
+
+// Store is one task's committed state. Get and Scan belong to the task's goroutine.
+type Store struct {
+	db    *pebble.DB
+	lock  *pebble.Lock
+	value []byte // of the last Get
+	key   []byte
+}
+
+var _ stream.KV = (*Store)(nil)
+
+// ErrLocked says that another task, of this process or another, has the directory open.
+var ErrLocked = errors.New("the state directory is in use: give each instance one of its own")
+
+// Open opens the store of id, making it if there is none. A directory that holds something else, or damaged state, is set
+// aside under another name, with a message; the store is then empty.
+func (d *Disk) Open(id ID) (*Store, error) {
+	dir := filepath.Join(d.root, id.App, id.Stage, id.Topic, strconv.Itoa(int(id.Partition)))
+	s, err := d.open(dir, id)
+	var bad *unusable
+	if !errors.As(err, &bad) {
+		return s, err
+	}
+	aside, err := setAside(dir)
+	if err != nil {
+		return nil, fmt.Errorf("set %s aside, which %s: %w", dir, bad.why, err)
+	}
+	d.log.Warn("state set aside; it is restored from the changelog, and the old directory can be deleted", "why", bad.why, "now", aside)
+	return d.open(dir, id)
+}
+
+// unusable is a directory that must not be used.
+type unusable struct{ why string }
+
+func (u *unusable) Error() string { return u.why }
+
+func (d *Disk) open(dir string, id ID) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make state directory: %w", err)
+	}
+	if err := foreign(dir); err != nil {
+		return nil, err
+	}
+	lock, err := pebble.LockDirectory(dir, vfs.Default)
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w (%w)", dir, ErrLocked, err)
+	}
+	db, err := pebble.Open(dir, d.options(lock))
+	if err != nil {
+		return nil, errors.Join(damaged(fmt.Errorf("open state in %s: %w", dir, err)), lock.Close())
+	}
+	s := &Store{db: db, lock: lock}
+	if err := s.identify(id); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// foreign refuses a directory with files in it that are not Pebble's.
+func foreign(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("read state directory: %w", err)
+	}
+	if len(entries) == 0 || len(entries) == 1 && entries[0].Name() == "LOCK" {
+		return nil
+	}
+	if desc, err := pebble.Peek(dir, vfs.Default); err == nil && desc.Exists {
+		return nil
+	}
+	return &unusable{why: "holds files that are not the state of a stage"}
+}
+
+// damaged tells what deleting the directory mends from what it does not, such as a full disk or a missing permission.
+func damaged(err error) error {
+	if errors.Is(err, pebble.ErrCorruption) || errors.Is(err, fs.ErrNotExist) {
+		return &unusable{why: "is damaged: " + err.Error()}
+	}
+	return err
+}
+
+func (s *Store) identify(id ID) error {
+	was, err := s.get([]byte(keyIdentity))
+	switch {
+	case err != nil:
+		return damaged(fmt.Errorf("read the identity of a state directory: %w", err))
+	case was == nil:
+		return s.db.Set([]byte(keyIdentity), []byte(id.String()), pebble.NoSync)
+	case string(was) != id.String():
+		return &unusable{why: fmt.Sprintf("holds the state of %s where that of %s is expected", was, id)}
+	}
+	return nil
+}
+
+func setAside(dir string) (string, error) {
+	for n := 1; ; n++ {
+		to := fmt.Sprintf("%s.aside-%d", dir, n)
+		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+			return to, os.Rename(dir, to)
+		}
+	}
+}
+
+// Get implements stream.KV.
+func (s *Store) Get(key []byte) ([]byte, error) {
+	s.key = append(append(s.key[:0], keyState), key...)
+	return s.get(s.key)
+}
+
+func (s *Store) get(key []byte) ([]byte, error) {
+	v, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read state: %w", err)
+	}
+	s.value = append(s.value[:0], v...)
+	if s.value == nil {
+		s.value = []byte{} // present and empty is not absent
+	}
+	return s.value, closer.Close()
+}
+
+// Scan implements stream.KV.
+func (s *Store) Scan(prefix []byte, fn func(key, value []byte) error) (err error) {
+	lower := append([]byte{keyState}, prefix...)
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: after(lower)})
+	if err != nil {
+		return fmt.Errorf("scan state: %w", err)
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for ok := it.First(); ok; ok = it.Next() {
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return fmt.Errorf("scan state: %w", err)
+		}
+		if err := fn(it.Key()[1:], v); err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+// after is the first key behind all that begin with prefix, which begins with keyState and so has one.
+func after(prefix []byte) []byte {
+	end := bytes.TrimRight(prefix, "\xff")
+	end = bytes.Clone(end)
+	end[len(end)-1]++
+	return end
+}
+
+// Change is one key's new value; a nil value deletes.
+type Change struct{ Key, Value []byte }
+
+// Apply writes changes and the checkpoint that says how far into the changelog they reach, all or nothing. It must be
+// called only with what is committed there.
+func (s *Store) Apply(changes []Change, c Checkpoint) error {
+	b := s.db.NewBatch()
+	defer b.Close()
+	for _, x := range changes {
+		s.key = append(append(s.key[:0], keyState), x.Key...)
+		if x.Value == nil {
+			b.Delete(s.key, nil)
+			continue
+		}
+		b.Set(s.key, x.Value, nil)
+	}
+	b.Set([]byte(keyCheckpoint), c.append(nil), nil)
+	if err := b.Commit(pebble.NoSync); err != nil {
+		return fmt.Errorf("write state: %w", err)
+	}
+	return nil
+}
+
+// Checkpoint is the last one written; false where the store is new.
+func (s *Store) Checkpoint() (Checkpoint, bool, error) {
+	v, err := s.get([]byte(keyCheckpoint))
+	if err != nil || v == nil {
+		return Checkpoint{}, false, err
+	}
+	c, err := parseCheckpoint(v)
+	return c, err == nil, err
+}
+
+// Wipe removes all state and the checkpoint.
+func (s *Store) Wipe() error {
+	b := s.db.NewBatch()
+	defer b.Close()
+	b.DeleteRange([]byte{keyState}, []byte{keyState + 1}, nil)
+	b.Delete([]byte(keyCheckpoint), nil)
+	if err := b.Commit(pebble.NoSync); err != nil {
+		return fmt.Errorf("wipe state: %w", err)
+	}
+	return nil
+}
+
+// Flush brings what is in memory to disk, so that a restart need not read it from the changelog.
+func (s *Store) Flush() error { return s.db.Flush() }
+
+// Close closes the store. What was not flushed is forgotten.
+func (s *Store) Close() error { return errors.Join(s.db.Close(), s.lock.Close()) }
