@@ -240,3 +240,12 @@ func TestLineConverges(t *testing.T) {
 		}
 	}
 }
+
+// timelines gives the current timeline of each shipment.
+func timelines(s *sim.Sim) map[string]*avro.Timeline {
+	out := map[string]*avro.Timeline{}
+	for _, tl := range sim.Out[avro.Timeline](s, topics.Timelines.Name) {
+		out[tl.ShipmentID] = tl
+	}
+	return out
+}
