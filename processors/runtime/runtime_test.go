@@ -1,9 +1,20 @@
 package runtime
 
 import (
+	"context"
+	"fmt"
 	"iter"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"waybill/avro"
+	"waybill/topics"
 )
 
 func splitNUL(s string) iter.Seq[string] { return strings.SplitSeq(s, "\x00") }
@@ -16,4 +27,200 @@ func TestCountsEachRecordOnce(t *testing.T) {
 	k.send(t, 500, 7)
 	k.check(t)
 	in.halt(t)
+	if s := in.Stats()[0]; s.In != 1000 || s.Out != 1000 || s.DeadLetters != 0 || s.Commits == 0 {
+		t.Errorf("counters say %+v", s)
+	}
+}
+
+// nth crashes the nth time a point is met.
+func nth(point string, n int64) func(string) bool {
+	var met atomic.Int64
+	return func(p string) bool { return p == point && met.Add(1) == n }
+}
+
+func TestCrashAnywhereThenRestart(t *testing.T) {
+	for _, c := range []struct {
+		point string
+		n     int64
+	}{
+		{"processed", 1}, {"processed", 3}, {"produced", 2}, {"flushed", 1}, {"flushed", 3},
+		{"committed", 1}, {"committed", 3}, {"applied", 2}, {"applied", 5}, {"fenced", 1}, {"restored", 1},
+	} {
+		t.Run(fmt.Sprint(c.point, c.n), func(t *testing.T) {
+			t.Parallel()
+			k := newCluster(t, counting())
+			cfg := testConfig(k, "a", t.TempDir())
+			k.send(t, 700, 13)
+			first := start(t, cfg, nth(c.point, c.n), counting())
+			<-first.done
+			if first.err == nil {
+				t.Fatal("the crash did not happen")
+			}
+			k.send(t, 100, 13)
+			second := start(t, cfg, nil, counting())
+			k.check(t)
+			second.halt(t)
+		})
+	}
+}
+
+// A new disk restores from the changelog alone; the old disk needs only what it lacks.
+func TestRestartWithAndWithoutDisk(t *testing.T) {
+	for _, keep := range []bool{true, false} {
+		t.Run(fmt.Sprint("keep=", keep), func(t *testing.T) {
+			k := newCluster(t, counting())
+			cfg := testConfig(k, "a", t.TempDir())
+			first := start(t, cfg, nil, counting())
+			k.send(t, 300, 7)
+			k.check(t)
+			first.halt(t)
+			if !keep {
+				cfg.StateDir = t.TempDir()
+			}
+			second := start(t, cfg, nil, counting())
+			k.send(t, 300, 7)
+			k.check(t)
+			second.halt(t)
+			if restored := second.Stats()[0].Restored; keep != (restored == 0) {
+				t.Errorf("restored %d records", restored)
+			}
+		})
+	}
+}
+
+func TestForeignDiskIsSetAside(t *testing.T) {
+	k := newCluster(t, counting())
+	cfg := testConfig(k, "a", t.TempDir())
+	dir := filepath.Join(cfg.StateDir, "test", "counting", string(inbox.Name), "0")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "holiday.jpg"), []byte("not state"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	in := start(t, cfg, nil, counting())
+	k.send(t, 100, 7)
+	k.check(t)
+	in.halt(t)
+	if _, err := os.Stat(filepath.Join(dir+".aside-1", "holiday.jpg")); err != nil {
+		t.Errorf("what lay there is gone: %v", err)
+	}
+}
+
+func TestPoisonBecomesDeadLetter(t *testing.T) {
+	k := newCluster(t, counting())
+	bad := func(format string) []byte {
+		return encoded(&avro.PartnerMessage{Name: format, Format: format})
+	}
+	var rs []*kgo.Record
+	for _, value := range [][]byte{bad("poison"), []byte("rubbish"), nil, bad("oversize"), encoded(&avro.Fence{})} {
+		rs = append(rs, &kgo.Record{Topic: string(inbox.Name), Partition: byKey, Key: []byte("key-0"), Value: value, Headers: []kgo.RecordHeader{{Key: "trace", Value: []byte("x")}}})
+	}
+	rs = append(rs, &kgo.Record{Topic: string(inbox.Name), Partition: 1, Value: bad("")})
+	k.send(t, 20, 3)
+	k.produce(t, rs...)
+	k.send(t, 20, 3)
+	in := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
+	k.check(t)
+	in.halt(t)
+	reasons := map[string]*avro.DeadLetter{}
+	for _, records := range k.read(t, string(topics.DeadLetters.Name)) {
+		for _, r := range records {
+			rec, err := codec{}.Decode(t.Context(), r.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			letter := rec.(*avro.DeadLetter)
+			reasons[letter.Reason] = letter
+		}
+	}
+	for reason, value := range map[string][]byte{"BAD": rs[0].Value, "BAD_FRAME": rs[1].Value, "TOMBSTONE": nil, "OVERSIZE": rs[3].Value, "UNEXPECTED_RECORD": rs[4].Value, "NO_KEY": rs[5].Value} {
+		letter := reasons[reason]
+		if letter == nil {
+			t.Errorf("no dead letter with reason %s, but %v", reason, reasons)
+			continue
+		}
+		if string(letter.Value.V) != string(value) || letter.Value.Ok != (value != nil) || letter.Topic != string(inbox.Name) || letter.Stage != "counting" || len(letter.Causes) == 0 || letter.Attempt != 1 {
+			t.Errorf("dead letter %+v is not what died", letter)
+		}
+		if reason != "NO_KEY" && (len(letter.Headers) != 1 || letter.Headers[0].Key != "trace") {
+			t.Errorf("headers %v", letter.Headers)
+		}
+	}
+	if len(reasons) != 6 {
+		t.Errorf("dead letters %v", reasons)
+	}
+}
+
+func TestBroadcastAndTimers(t *testing.T) {
+	k := newCluster(t, counting())
+	in := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
+	k.send(t, 10, 5)
+	k.produce(t, &kgo.Record{Topic: string(inbox.Name), Partition: byKey, Key: []byte("key-0"), Value: encoded(&avro.PartnerMessage{Name: "all", Format: "everyone"})})
+	k.sent, k.want["key-0"] = k.sent+1, k.want["key-0"]+1
+	k.check(t)
+	eventually(t, "a copy in each partition", func() bool { return len(k.read(t, string(totals))) == 3 })
+	// kfake takes the producer's timestamp where the topic does not say LogAppendTime, so the test may say when it is.
+	for p := range inbox.Partitions {
+		k.produce(t, &kgo.Record{Topic: string(inbox.Name), Partition: p, Value: encoded(&avro.Tick{}), Timestamp: time.Now().Add(time.Hour)})
+	}
+	got := map[string]int64{}
+	eventually(t, "a total per key", func() bool {
+		clear(got)
+		for _, rs := range k.read(t, string(totals)) {
+			for _, r := range rs {
+				if m := decodeMessage(t, r.Value); m.Line > 0 {
+					got[m.Name] += m.Line
+				}
+			}
+		}
+		return len(got) == len(k.want)
+	})
+	if !mapsEqual(got, k.want) {
+		t.Errorf("timers said %v, want %v", got, k.want)
+	}
+	in.halt(t)
+}
+
+func TestFatalEndsTheEngine(t *testing.T) {
+	k := newCluster(t, counting())
+	k.produce(t, &kgo.Record{Topic: string(inbox.Name), Partition: byKey, Key: []byte("key-0"), Value: encoded(&avro.PartnerMessage{Format: "fatal"})})
+	in := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
+	<-in.done
+	if in.err == nil || !strings.Contains(in.err.Error(), "told to stop") || strings.Contains(in.err.Error(), "\n") {
+		t.Errorf("got %v, want one sentence that names the cause", in.err)
+	}
+	if out := k.read(t, string(numbered)); len(out) != 0 {
+		t.Errorf("output of an aborted cycle is visible: %v", out)
+	}
+}
+
+func TestMissingTopicIsNamed(t *testing.T) {
+	k := newCluster(t) // no changelog
+	e, err := New(testConfig(k, "a", t.TempDir()), Deps{Decoder: codec{}, Encoder: codec{}}, counting())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "test.counting.changelog") {
+		t.Errorf("got %v, want the missing topic by name", err)
+	}
+}
+
+func TestInstancesShareTheWork(t *testing.T) {
+	k := newCluster(t, counting())
+	a := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
+	k.send(t, 300, 11)
+	k.outputs(t)
+	b := start(t, testConfig(k, "b", t.TempDir()), nil, counting())
+	eventually(t, "two tasks each", func() bool {
+		k.send(t, 5, 11)
+		x, y := a.Stats()[0], b.Stats()[0]
+		return x.Tasks == 2 && y.Tasks == 2 && y.Restoring == 0
+	})
+	k.send(t, 300, 11)
+	k.check(t)
+	a.halt(t) // leaves the group: b takes over what a had
+	k.send(t, 300, 11)
+	k.check(t)
+	b.halt(t)
 }
