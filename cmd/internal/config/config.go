@@ -14,15 +14,30 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"waybill/processors"
+	"waybill/processors/runtime"
+	"waybill/sinks/clickhouse"
 )
 
 // Config is everything that can be configured. The keys of a file are its fields in snake case.
 type Config struct {
-	Tenant   string // whose data commands speak of, and replayed files are
-	Kafka    Kafka
-	Registry Registry
-	Ticks    Ticks
-	Log      Log
+	Tenant     string // whose data commands speak of, and replayed files are
+	Kafka      Kafka
+	Registry   Registry
+	ClickHouse clickhouse.Config
+	Runtime    runtime.Config
+	Processors processors.Config
+	Ticks      Ticks
+	Log        Log
+}
+
+// derived are keys of the packages' own types that follow from others, by key. They cannot be set.
+var derived = []string{"runtime.app", "runtime.brokers", "clickhouse.consume.group", "clickhouse.consume.topics", "clickhouse.consume.stage"}
+
+// derive fills them.
+func (c *Config) derive() {
+	c.Runtime.App, c.Runtime.Brokers = c.Kafka.App, c.Kafka.Brokers
 }
 
 // Kafka says which cluster, and who we are to it.
@@ -69,18 +84,25 @@ type Log struct {
 
 // Default is the configuration of a machine that runs `waybill dev`.
 func Default() Config {
-	return Config{
-		Tenant:   "demo",
-		Kafka:    Kafka{Brokers: []string{"127.0.0.1:9092"}, App: "waybill", Replication: -1},
-		Registry: Registry{URL: "http://127.0.0.1:8081"},
-		Ticks:    Ticks{Every: time.Second},
-		Log:      Log{Level: slog.LevelInfo, Format: "text"},
+	c := Config{
+		Tenant:     "demo",
+		Kafka:      Kafka{Brokers: []string{"127.0.0.1:9092"}, App: "waybill", Replication: -1},
+		Registry:   Registry{URL: "http://127.0.0.1:8081"},
+		ClickHouse: clickhouse.DefaultConfig(),
+		Runtime:    runtime.DefaultConfig(),
+		Processors: processors.DefaultConfig(),
+		Ticks:      Ticks{Every: time.Second},
+		Log:        Log{Level: slog.LevelInfo, Format: "text"},
 	}
+	c.Runtime.StateDir = ".waybill/state"
+	c.derive()
+	return c
 }
 
 // Validate lists every fault, each naming its key and what to do.
 func (c Config) Validate() error {
-	return errors.Join(append(c.Kafka.faults(), c.otherFaults()...)...)
+	errs := append(c.Kafka.faults(), c.otherFaults()...)
+	return errors.Join(append(errs, c.ClickHouse.Validate(), c.Runtime.Validate(), c.Processors.Validate())...)
 }
 
 func (k Kafka) faults() []error {

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -30,6 +31,9 @@ func below(prefix string, v reflect.Value, out []leaf) []leaf {
 			continue
 		}
 		key := prefix + name
+		if slices.Contains(derived, key) {
+			continue
+		}
 		if isBranch(f.Type) {
 			out = below(key+".", v.Field(i), out)
 			continue

@@ -74,6 +74,7 @@ func Load(w Where) (Loaded, error) {
 		s.Value = show(k)
 		l.Settings = append(l.Settings, s)
 	}
+	l.derive()
 	return l, errors.Join(append(errs, l.Validate())...)
 }
 

@@ -36,11 +36,8 @@ func originOf(v *viper.Viper, k leaf, w Where, file string) string {
 
 // show is a value as text. A secret is only said to be set; of a DSN the password alone is hidden.
 func show(k leaf) string {
-	if k.secret {
-		if k.field.IsZero() {
-			return ""
-		}
-		return Masked
+	if text, ok := k.field.Interface().(string); k.secret && ok {
+		return mask(text)
 	}
 	switch v := k.field.Interface().(type) {
 	case []string:
@@ -50,6 +47,17 @@ func show(k leaf) string {
 	default:
 		return fmt.Sprintf("%+v", v)
 	}
+}
+
+func mask(secret string) string {
+	u, err := url.Parse(secret)
+	switch {
+	case secret == "":
+		return ""
+	case err == nil && u.Host != "":
+		return redact(secret) // where to connect is no secret
+	}
+	return Masked
 }
 
 func redact(s string) string {
