@@ -1,0 +1,73 @@
+// Package adapter holds what the partner adapters share: what they are, and how they report what is wrong with a payload.
+package adapter
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"waybill/avro"
+	"waybill/topics/fault"
+)
+
+// Adapter turns one partner payload into what it says: facts (unsealed, without tenant, partner, origin and reception,
+// which normalise adds), positions, or canonical records, which go the way of their own feeds. Its error is poison, and
+// names every field at fault. An Adapter is safe for concurrent use and never changes the message.
+type Adapter interface {
+	Adapt(msg *avro.PartnerMessage) ([]avro.Record, error)
+}
+
+// MaxPayload is the largest payload in bytes that an adapter takes apart: what fits a Kafka record.
+const MaxPayload = 1 << 20
+
+// Oversize is the format of a message whose payload was too large to send: it holds its beginning, and its header says so.
+const Oversize = "oversize"
+
+// Report gathers what is wrong with a payload, field by field. The zero value is ready.
+type Report struct {
+	faults []string
+	more   int
+}
+
+// most faults that a report spells out; a payload of a million wrong fields must not make an error of a million lines.
+const most = 20
+
+// Addf reports a fault of a field or column.
+func (r *Report) Addf(field, format string, args ...any) {
+	if len(r.faults) == most {
+		r.more++
+		return
+	}
+	r.faults = append(r.faults, clip(field)+": "+fmt.Sprintf(format, args...))
+}
+
+// OK says that nothing was wrong so far.
+func (r *Report) OK() bool { return len(r.faults) == 0 }
+
+// Err is nil, or one poison error that lists all faults. msg says where the payload came from.
+func (r *Report) Err(msg *avro.PartnerMessage) error {
+	if r.OK() {
+		return nil
+	}
+	list := slices.Clone(r.faults)
+	if r.more > 0 {
+		list = append(list, fmt.Sprintf("and %d more", r.more))
+	}
+	return fault.Poisonf("BAD_FIELDS", "%s: %s", Where(msg), strings.Join(list, "; "))
+}
+
+// Where names a payload for people.
+func Where(msg *avro.PartnerMessage) string {
+	return fmt.Sprintf("%s message %s:%d", msg.Format, clip(msg.Name), msg.Line)
+}
+
+// Quote quotes what a source wrote, cut to a length that an error can hold.
+func Quote(s string) string { return fmt.Sprintf("%q", clip(s)) }
+
+func clip(s string) string {
+	const longest = 80
+	if len(s) <= longest {
+		return s
+	}
+	return strings.ToValidUTF8(s[:longest], "") + "…"
+}

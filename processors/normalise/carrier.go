@@ -1,0 +1,32 @@
+package normalise
+
+import (
+	"waybill/avro"
+	"waybill/processors/stream"
+)
+
+// carrierStatuses makes one fact of a carrier status. What the partner's code means was said by its code table; a code
+// without a meaning stays UNMAPPED with its raw form.
+func carrierStatuses(c *avro.CarrierStatus, r reception) (stream.Emits, error) {
+	d := begin(envelope{
+		tenant: c.Tenant, partner: c.Partner, eventID: c.EventID, system: avro.SourceSystemCarrier, occurred: c.OccurredAt, received: c.ReceivedAt,
+	}, r)
+	d.milestone(c.Milestone, c.StatusCode)
+	if c.Classifier != avro.ClassifierUnspecified {
+		d.Classifier = c.Classifier
+	}
+	d.StopSequence, d.ReasonCode = c.StopSequence, c.ReasonCode
+	pro := d.name(avro.IdentifierKindPRO, c.Scac, c.PRO)
+	shipment := d.name(avro.IdentifierKindShipment, "", c.ShipmentID)
+	bol := d.name(avro.IdentifierKindBOL, "", c.BOL)
+	d.require(len(d.Identifiers) > 0, "NO_IDENTIFIER", "the carrier status names nothing: set at least one of pro, shipment_id, bol")
+	d.require(len(pro) == 0 || c.Scac != "", "NO_ISSUER", "PRO %q comes without a scac: PRO numbers repeat between carriers, set the carrier's", c.PRO)
+	d.link(pro, shipment, avro.ClassifierActual)
+	d.link(bol, shipment, avro.ClassifierActual)
+	d.say("carrier", c.Scac)
+	d.say("equipment", c.EquipmentID)
+	d.say("city", c.City)
+	d.say("region", c.Region)
+	d.say("country", c.Country)
+	return d.file()
+}
