@@ -1,0 +1,168 @@
+package world
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"waybill/avro"
+	"waybill/topics"
+)
+
+// Truth is what the delivered evidence determines, once everything has been delivered and a tick far after the end has come.
+// What a lost message would have told is not in it. All lists are sorted by their ids.
+type Truth struct {
+	Shipments  []ShipmentTruth
+	Orders     []OrderTruth
+	Accounting []Count
+}
+
+// ShipmentTruth is everything about one shipment.
+type ShipmentTruth struct {
+	ID           string
+	Customer     string
+	Carrier      string
+	OrderIDs     []string
+	LoadIDs      []string
+	Vehicles     []avro.Identifier
+	SSCC         []string
+	Delivery     string
+	BOL          string
+	PRO          string
+	Milestones   []MilestoneTruth
+	Expectations []ExpectationTruth
+	Charges      []ChargeTruth
+}
+
+// OrderTruth is which shipments serve an order.
+type OrderTruth struct {
+	ID          string
+	ShipmentIDs []string
+	LoadIDs     []string
+}
+
+// MilestoneTruth is one milestone as the most trusted of its delivered sources tells it.
+type MilestoneTruth struct {
+	Code         avro.MilestoneCode
+	LoadID       string          // empty for what orders and warehouses tell
+	StopSequence avro.Opt[int32] // present for what happens at stops
+	OccurredAt   time.Time       // by the evidence: of telematics, the first or last delivered fix of the standing
+	WorldAt      time.Time       // in the world; what the source said may be off
+	Source       avro.SourceSystem
+	Tolerance    time.Duration // one sample for telematics, otherwise none
+}
+
+// ExpectationTruth is one expectation of the service-level template after the last tick: MET, LATE or MISSED.
+type ExpectationTruth struct {
+	Milestone    avro.MilestoneCode
+	LoadID       string
+	StopSequence avro.Opt[int32]
+	DueAt        time.Time
+	OccurredAt   time.Time // zero: it never came
+	State        avro.ExpectationState
+	Billing      bool
+	Tolerance    time.Duration // of DueAt and OccurredAt
+}
+
+// Count says how many records reach a topic.
+type Count struct {
+	Topic      topics.Name
+	Delivered  int
+	Duplicates int // of the delivered
+}
+
+// Truth works out the truth. It takes as long as the deliveries take to be made.
+func (w *World) Truth() Truth {
+	var t Truth
+	for n := range w.cfg.Vehicles {
+		days := w.days(w.vehicle(n))
+		for d, ok := days(); ok; d, ok = days() {
+			shipments, orders := w.truthOf(d)
+			t.Shipments, t.Orders = append(t.Shipments, shipments...), append(t.Orders, orders...)
+		}
+	}
+	slices.SortFunc(t.Shipments, func(a, b ShipmentTruth) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(t.Orders, func(a, b OrderTruth) int { return cmp.Compare(a.ID, b.ID) })
+	t.Accounting = w.account()
+	return t
+}
+
+// truthOf a day: no shipment and no order reaches beyond one.
+func (w *World) truthOf(d *day) (shipments []ShipmentTruth, orders []OrderTruth) {
+	e := w.evidenceOf(d)
+	for _, l := range d.loads {
+		for _, s := range l.shipments {
+			shipments = append(shipments, w.truthAbout(s, e))
+		}
+		for _, o := range l.tells() {
+			orders = append(orders, truthAboutOrder(o))
+		}
+	}
+	return shipments, orders
+}
+
+func (w *World) truthAbout(s *shipment, e *evidence) ShipmentTruth {
+	v := s.load.vehicle
+	t := ShipmentTruth{
+		ID: s.id, Customer: s.order.customer, Carrier: v.carrier.scac, OrderIDs: []string{s.order.id}, LoadIDs: []string{s.load.id},
+		Vehicles: []avro.Identifier{{Kind: avro.IdentifierKindVehicle, Issuer: v.carrier.scac, Value: v.id}},
+		SSCC:     s.sscc, Delivery: s.delivery, BOL: s.bol, PRO: s.pro,
+	}
+	t.Milestones = w.believed(e.reports[s])
+	for i, m := range t.Milestones {
+		t.Milestones[i].WorldAt = s.worldTime(m)
+	}
+	t.Expectations = w.expected(s, t.Milestones)
+	t.Charges = w.charged(s, t.Milestones)
+	return t
+}
+
+// worldTime is when it really happened: what is said of stops may be off, the rest is said by who did it.
+func (s *shipment) worldTime(m MilestoneTruth) time.Time {
+	if !m.StopSequence.Ok {
+		return m.OccurredAt
+	}
+	at := s.load.stops[m.StopSequence.V-1]
+	switch m.Code {
+	case avro.MilestoneCodeArrivedPickup, avro.MilestoneCodeArrivedDelivery:
+		return at.arrive
+	case avro.MilestoneCodeDepartedPickup, avro.MilestoneCodeDepartedDelivery:
+		return at.depart
+	case avro.MilestoneCodeDelivered:
+		return s.delivered
+	}
+	return m.OccurredAt
+}
+
+func truthAboutOrder(o *order) OrderTruth {
+	t := OrderTruth{ID: o.id}
+	for _, s := range o.shipments {
+		t.ShipmentIDs, t.LoadIDs = append(t.ShipmentIDs, s.id), append(t.LoadIDs, s.load.id)
+	}
+	slices.Sort(t.ShipmentIDs)
+	slices.Sort(t.LoadIDs)
+	t.LoadIDs = slices.Compact(t.LoadIDs)
+	return t
+}
+
+func (w *World) account() []Count {
+	counts := map[topics.Name]*Count{}
+	for d := range w.Deliveries() {
+		c := counts[d.Topic]
+		if c == nil {
+			c = &Count{Topic: d.Topic}
+			counts[d.Topic] = c
+		}
+		c.Delivered++
+		if d.Duplicate {
+			c.Duplicates++
+		}
+	}
+	var out []Count
+	for _, t := range topics.All() {
+		if c := counts[t.Name]; c != nil {
+			out = append(out, *c)
+		}
+	}
+	return out
+}

@@ -1,0 +1,145 @@
+package world
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"waybill/avro"
+)
+
+// ChargeTruth is what stands in the ledger under one natural key in the end: the sum of its lines, or a held charge.
+type ChargeTruth struct {
+	LoadID          string
+	StopSequence    int32
+	Direction       avro.Direction
+	Party           string
+	ContractID      string // empty where there is none
+	ContractVersion int64
+	AmountMinor     int64 // nought where it is held
+	Currency        string
+	Held            bool
+	Reason          string // why it is held
+	Arithmetic      string
+}
+
+// charged is the shipment's detention: for every stop of its own and for both sides, once the shipment is known to be delivered.
+func (w *World) charged(s *shipment, happened []MilestoneTruth) []ChargeTruth {
+	if _, ok := find(happened, avro.MilestoneCodeDelivered, s.load.id, avro.Some(s.drop.seq)); !ok {
+		return nil
+	}
+	var out []ChargeTruth
+	for _, at := range append(slices.Clone(s.pickups), s.drop) {
+		v, ok := visitOf(s, at, happened)
+		if !ok {
+			continue
+		}
+		out = append(out, w.detention(v, avro.DirectionReceivable, s.order.customer)...)
+		out = append(out, w.detention(v, avro.DirectionPayable, s.load.vehicle.carrier.scac)...)
+	}
+	return out
+}
+
+// visit is a stop as the evidence has it.
+type visit struct {
+	load              string
+	stop              *stop
+	arrived, departed time.Time
+}
+
+func visitOf(s *shipment, at *stop, happened []MilestoneTruth) (visit, bool) {
+	arrived, departed := avro.MilestoneCodeArrivedPickup, avro.MilestoneCodeDepartedPickup
+	if at.kind == avro.StopTypeDelivery {
+		arrived, departed = avro.MilestoneCodeArrivedDelivery, avro.MilestoneCodeDepartedDelivery
+	}
+	a, came := find(happened, arrived, s.load.id, avro.Some(at.seq))
+	d, left := find(happened, departed, s.load.id, avro.Some(at.seq))
+	return visit{load: s.load.id, stop: at, arrived: a.OccurredAt, departed: d.OccurredAt}, came && left
+}
+
+// start is when the clock begins to run: at the appointment for who came early, at arrival for who came late or without one.
+func (v visit) start() time.Time {
+	if v.stop.appointment.After(v.arrived) {
+		return v.stop.appointment
+	}
+	return v.arrived
+}
+
+func (v visit) late() bool {
+	return !v.stop.appointment.IsZero() && v.arrived.After(v.stop.appointment)
+}
+
+// noContract is the dwell from which somebody should ask what was agreed: a receivable nobody agreed on is held.
+const noContract = 2 * time.Hour
+
+// detention is none, or one charge of a visit.
+func (w *World) detention(v visit, direction avro.Direction, party string) []ChargeTruth {
+	c := ChargeTruth{LoadID: v.load, StopSequence: v.stop.seq, Direction: direction, Party: party}
+	dwell := v.departed.Sub(v.start())
+	terms, agreed := w.agreedAt(direction, party, v.arrived)
+	if !agreed {
+		c.Held, c.Reason = true, "no contract"
+		return only(c, direction == avro.DirectionReceivable && dwell > noContract)
+	}
+	units, amount := price(terms.Detention.V, dwell)
+	c.ContractID, c.ContractVersion, c.Currency = terms.ContractID, terms.Version, terms.Currency
+	if !applies(terms.Detention.V, v) || amount == 0 {
+		return nil
+	}
+	c.Arithmetic = fmt.Sprintf("dwell %v less %ds free is %d x %ds at %d/10000 an hour", dwell, terms.Detention.V.FreeS, units, terms.Detention.V.IncrementS, terms.Detention.V.RatePerHour)
+	if n := len(v.stop.shipments); n > 1 {
+		c.Held, c.Reason = true, fmt.Sprintf("%d shipments share the stop", n)
+		return only(c, true)
+	}
+	c.AmountMinor = amount
+	return only(c, true)
+}
+
+func only(c ChargeTruth, is bool) []ChargeTruth {
+	if !is {
+		return nil
+	}
+	return []ChargeTruth{c}
+}
+
+// agreedAt is the highest version that is valid at the instant.
+func (w *World) agreedAt(direction avro.Direction, party string, at time.Time) (*avro.Contract, bool) {
+	var best *avro.Contract
+	now := avro.MicrosOf(at)
+	for _, c := range w.agreements {
+		valid := c.ValidFrom <= now && (!c.ValidTo.Ok || now < c.ValidTo.V)
+		if c.Direction == direction && c.Party == party && valid && (best == nil || c.Version > best.Version) {
+			best = c
+		}
+	}
+	return best, best != nil
+}
+
+func applies(t avro.DetentionTerms, v visit) bool {
+	kind := len(t.StopTypes) == 0 || slices.Contains(t.StopTypes, v.stop.kind)
+	return kind && (t.LatePolicy != avro.LatePolicyNoDetention || !v.late())
+}
+
+// price counts in whole numbers only: microseconds, hundredths of cents. Half an increment and half a cent count up.
+func price(t avro.DetentionTerms, dwell time.Duration) (units, minor int64) {
+	over := (dwell - time.Duration(t.FreeS)*time.Second).Microseconds()
+	if over <= 0 {
+		return 0, 0
+	}
+	increment := t.IncrementS * 1_000_000
+	switch t.Rounding {
+	case avro.RoundingUp:
+		units = (over + increment - 1) / increment
+	case avro.RoundingDown:
+		units = over / increment
+	case avro.RoundingNearest:
+		units = (2*over + increment) / (2 * increment)
+	}
+	// units x increment in seconds x rate in 1/10,000 of a dollar an hour: 3,600 x 100 of these are a cent.
+	const cent = 3600 * 100
+	minor = (2*units*t.IncrementS*int64(t.RatePerHour) + cent) / (2 * cent)
+	if t.CapMinor.Ok {
+		minor = min(minor, t.CapMinor.V)
+	}
+	return units, minor
+}
