@@ -37,7 +37,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		MinDwell: time.Minute, Radius: 30, LeaveRadius: 60, StandSpeed: 1, MoveSpeed: 3, LeaveAfter: 30 * time.Second,
-		MaxAccuracy: 50, MaxSkew: 10 * time.Minute, Window: 48 * time.Hour, Finest: time.Second, Settle: 10 * time.Second,
+		MaxAccuracy: 50, MaxSkew: 10 * time.Minute, Window: 48 * time.Hour, Finest: time.Second, Settle: 2 * time.Second,
 	}
 }
 

@@ -61,6 +61,8 @@ func TestStays(t *testing.T) {
 		{"one outlier before the minimum dwell", shifted(drive(leg{200, 10, 0, 0}), 3, 500, 0), "0-"},
 		{"noise at the rim does not flap", shifted(shifted(drive(leg{400, 10, 0, 0}), 15, 45, 0), 20, -45, 20), "0-"},
 		{"shifted within the leave radius", append(drive(leg{120, 10, 0, 0}), at(130, 40, 0), at(140, 40, 0), at(150, 40, 0), at(200, 40, 0)), "0-"},
+		{"shifted within the leave radius, then left", append(drive(leg{120, 10, 0, 0}), at(130, 40, 0), at(160, 40, 0), at(200, 40, 0), at(210, 300, 0), at(240, 600, 0)), "0-200"},
+		{"out and back before the minimum dwell", append([]avro.Position{at(0, 0, 0), at(5, 200, 0), at(10, 200, 0), at(15, 200, 0)}, drive(leg{120, 10, 0, 0})[2:]...), "20-"},
 		{"every five minutes", drive(leg{1500, 300, 0, silent}, leg{2700, 300, 15, silent}, leg{4200, 300, 0, silent}), "0-1500 2700-"},
 		{"longer silence than the window", []avro.Position{at(0, 0, 0), at(100, 0, 0), at(100+49*3600, 0, 0)}, "0-100"},
 	} {
@@ -175,6 +177,34 @@ func TestLateFixesSplice(t *testing.T) {
 	}
 	if len(f) != 2 || f[0].Series == f[1].Series {
 		t.Errorf("60 late fixes told %d facts, want 2: the first stay ended, the second new", len(f))
+	}
+}
+
+func TestLateFixThatChangesNothingTellsNothing(t *testing.T) {
+	in := drive(leg{120, 10, 0, 0}, leg{180, 10, 15, 15}, leg{290, 10, 0, 0})
+	late := in[15]
+	s := run(t, track.DefaultConfig(), append(in[:15:15], in[16:]...))
+	before := len(told(t, s))
+	feed(t, s, []avro.Position{late}, 0)
+	if got := len(told(t, s)) - before; got != 0 || head(t, s, "d1").Counts.Late != 1 {
+		t.Errorf("a late fix between two stays told %d facts", got)
+	}
+}
+
+// TestLateFixAfterABlockBegan: what a block started from is not what the detector works on since. At 300 s a block begins
+// while it is open whether the vehicle left at 290 s.
+func TestLateFixAfterABlockBegan(t *testing.T) {
+	in := drive(leg{290, 10, 0, 0})
+	for s := 290.0; s < 500; s += 10 {
+		in = append(in, at(s, 200, 0))
+	}
+	in[10].LatE6 += 9000 // two outliers make room for two fixes to wait
+	in[11].LatE6 += 9000
+	in[45].LatE6 += 9000 // and one at 450 s waits where the fix of 290 s did
+	s := run(t, track.DefaultConfig(), in)
+	feed(t, s, []avro.Position{at(305, 200, 0)}, 0)
+	if got := spans(stays(t, s)); got != "0-280 290-" {
+		t.Errorf("got %q", got)
 	}
 }
 
