@@ -31,7 +31,7 @@ func Normalise(kind avro.IdentifierKind, raw string) string {
 	case avro.IdentifierKindOrder, avro.IdentifierKindDelivery, avro.IdentifierKindPRO, avro.IdentifierKindBOL, avro.IdentifierKindInvoice:
 		return unpad(v)
 	case avro.IdentifierKindContainer:
-		return strings.ReplaceAll(strings.ToUpper(v), " ", "") // ISO 6346 is written with and without blanks
+		return container(v)
 	}
 	return v
 }
@@ -62,6 +62,16 @@ func ssccOfURN(v, rest string) string {
 		sum += d
 	}
 	return fmt.Sprintf("%s%d", body, (10-sum%10)%10)
+}
+
+// container closes up a freight container number, which is written with and without blanks and hyphens (ISO 6346: three
+// letters of owner, one of category, six digits, a check digit). Other equipment keeps its own way of writing.
+func container(v string) string {
+	closed := strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(v))
+	if len(closed) < 10 || len(closed) > 11 || !numeric(closed[4:]) || strings.Trim(closed[:4], "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return v
+	}
+	return closed
 }
 
 func unpad(v string) string {

@@ -19,6 +19,7 @@ func TestNormalise(t *testing.T) {
 		{avro.IdentifierKindSSCC, "urn:epc:id:sscc:0614141.1234567890", "106141412345678908"},
 		{avro.IdentifierKindSSCC, "https://id.gs1.org/00/106141412345678908", "106141412345678908"},
 		{avro.IdentifierKindContainer, "mscu 123456 7", "MSCU1234567"},
+		{avro.IdentifierKindContainer, "cr361", "cr361"},
 		{avro.IdentifierKindVehicle, "0042", "0042"},
 	} {
 		if got := ids.Normalise(c.kind, c.raw); got != c.want {
