@@ -104,6 +104,8 @@ func (l *lane) open(ctx context.Context) error {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // an inbox purged ahead of us is a loss to report, not to skip
+		// A partition that is resumed waits for the fetch under way, which without this waits 5 s for records.
+		kgo.FetchMaxWait(200*time.Millisecond),
 		kgo.RecordPartitioner(Partitioner()),
 		kgo.ProducerLinger(0),
 		kgo.ProducerBatchMaxBytes(int32(l.cfg.MaxMessageBytes)),
