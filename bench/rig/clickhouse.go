@@ -35,6 +35,8 @@ type ClickHouseOptions struct {
 }
 
 // ClickHouse is a running ClickHouse child process. Its data survives Stop and kill -9; it ends when this process does.
+//
+// A habit of libchdb 26.7.3: a refused login on the native port is answered (code 516), and then the engine aborts. Done tells.
 type ClickHouse struct {
 	HTTPAddr string // host:port
 

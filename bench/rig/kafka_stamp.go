@@ -15,7 +15,7 @@ import (
 
 // Record batch v2, by byte: baseOffset 0, length 8, leader epoch 12, magic 16, crc 17, attributes 21, firstTimestamp 27,
 // maxTimestamp 35, producer 43, records 61. The checksum covers everything from the attributes on.
-// https://kafka.apache.org/documentation/#recordbatch
+// Source: Kafka documentation, "Record Batch".
 const (
 	batchLength     = 8
 	batchEpoch      = 12 // the length counts from here

@@ -16,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
-// Confluent's error codes: https://docs.confluent.io/platform/current/schema-registry/develop/api.html
+// Error codes of Confluent's Schema Registry API reference.
 const (
 	codeVersionNotFound    = 40402
 	codeIncompatibleSchema = 409
