@@ -133,14 +133,16 @@ func (s *stage) clientOptions() []kgo.Opt {
 
 // close leaves the group and closes the tasks. cause is why.
 func (l *lane) close(cause error) error {
+	flush := cause == nil
 	if errors.Is(cause, errCrashed) {
 		l.kill() // nothing more reaches a broker
+		flush = l.crashes("disk keeps everything")
 	}
 	l.sess.Close()
 	l.kill()
 	var errs []error
 	for _, t := range l.tasks {
-		errs = append(errs, l.closeTask(t, cause == nil))
+		errs = append(errs, l.closeTask(t, flush))
 	}
 	clear(l.tasks)
 	l.stats.tasks.Store(0)

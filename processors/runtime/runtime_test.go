@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,38 +28,6 @@ func TestCountsEachRecordOnce(t *testing.T) {
 	in.halt(t)
 	if s := in.Stats()[0]; s.In != 1000 || s.Out != 1000 || s.DeadLetters != 0 || s.Commits == 0 {
 		t.Errorf("counters say %+v", s)
-	}
-}
-
-// nth crashes the nth time a point is met.
-func nth(point string, n int64) func(string) bool {
-	var met atomic.Int64
-	return func(p string) bool { return p == point && met.Add(1) == n }
-}
-
-func TestCrashAnywhereThenRestart(t *testing.T) {
-	for _, c := range []struct {
-		point string
-		n     int64
-	}{
-		{"processed", 1}, {"processed", 3}, {"produced", 2}, {"flushed", 1}, {"flushed", 3},
-		{"committed", 1}, {"committed", 3}, {"applied", 2}, {"applied", 5}, {"fenced", 1}, {"restored", 1},
-	} {
-		t.Run(fmt.Sprint(c.point, c.n), func(t *testing.T) {
-			t.Parallel()
-			k := newCluster(t, counting())
-			cfg := testConfig(k, "a", t.TempDir())
-			k.send(t, 700, 13)
-			first := start(t, cfg, nth(c.point, c.n), counting())
-			<-first.done
-			if first.err == nil {
-				t.Fatal("the crash did not happen")
-			}
-			k.send(t, 100, 13)
-			second := start(t, cfg, nil, counting())
-			k.check(t)
-			second.halt(t)
-		})
 	}
 }
 

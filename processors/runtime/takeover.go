@@ -61,6 +61,9 @@ func (l *lane) fence(ctx context.Context, offsets map[place]int64) (*receipts, e
 	if err := l.sess.Client().Flush(ctx); err != nil {
 		return nil, kafka(fmt.Errorf("flush fence: %w", err))
 	}
+	if l.crashes("fencing") {
+		return nil, errCrashed
+	}
 	committed, err := l.sess.End(l.gate(ctx, offsets), kgo.TransactionEndTry(fences.err == nil))
 	if err != nil {
 		return nil, kafka(fmt.Errorf("end fence: %w", err))

@@ -1,0 +1,209 @@
+package runtime
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"waybill/processors/state"
+)
+
+// nth crashes the nth time a point is met. A kill may come before or after the disk has what was written to memory, so both
+// are tried.
+func nth(point string, n int64, disk bool) func(string) bool {
+	var met atomic.Int64
+	return func(p string) bool {
+		return p == point && met.Add(1) == n || p == "disk keeps everything" && disk
+	}
+}
+
+var crashes = []struct {
+	point string
+	n     int64
+	disk  bool
+}{
+	{"processed", 1, true}, {"processed", 3, true}, {"produced", 2, true}, {"flushed", 1, false}, {"flushed", 3, true},
+	{"committed", 1, false}, {"committed", 3, true}, {"applied", 2, false}, {"applied", 5, true},
+	{"fencing", 1, false}, {"fenced", 1, false}, {"restored", 1, true},
+}
+
+func TestCrashThenRestartInPlace(t *testing.T) {
+	for _, c := range crashes {
+		t.Run(fmt.Sprint(c.point, c.n), func(t *testing.T) {
+			t.Parallel()
+			k := newCluster(t, counting())
+			cfg := testConfig(k, "a", t.TempDir())
+			k.send(t, 700, 13)
+			first := start(t, cfg, nth(c.point, c.n, c.disk), counting())
+			<-first.done
+			if first.err == nil {
+				t.Fatal("the crash did not happen")
+			}
+			k.send(t, 100, 13)
+			second := start(t, cfg, nil, counting())
+			k.check(t)
+			second.halt(t)
+		})
+	}
+}
+
+// Another instance, with a disk of its own, waits out what the first left open and takes over.
+func TestCrashThenMove(t *testing.T) {
+	for _, c := range crashes {
+		if c.n == 1 {
+			continue // the second instance would start on the same nothing
+		}
+		t.Run(fmt.Sprint(c.point, c.n), func(t *testing.T) {
+			t.Parallel()
+			k := newCluster(t, counting())
+			k.send(t, 700, 13)
+			first := start(t, testConfig(k, "a", t.TempDir()), nth(c.point, c.n, c.disk), counting())
+			<-first.done
+			second := start(t, testConfig(k, "b", t.TempDir()), nil, counting())
+			k.send(t, 100, 13)
+			k.check(t)
+			second.halt(t)
+		})
+	}
+}
+
+// A disk that missed what another instance did meanwhile restores the difference; one from another world starts anew.
+func TestDiskThatMissedSomething(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		next int64 // of the checkpoint put onto the disk, 0: leave it
+	}{{"old", 0}, {"future", 1 << 40}} {
+		t.Run(c.name, func(t *testing.T) {
+			k := newCluster(t, counting())
+			a, b := testConfig(k, "a", t.TempDir()), testConfig(k, "b", t.TempDir())
+			for i, cfg := range []Config{a, b, a} {
+				if i == 2 && c.next != 0 {
+					misdate(t, cfg, c.next)
+				}
+				in := start(t, cfg, nil, counting())
+				k.send(t, 200, 11)
+				k.check(t)
+				in.halt(t)
+				if i == 2 && in.Stats()[0].Restored == 0 {
+					t.Error("nothing was restored")
+				}
+			}
+		})
+	}
+}
+
+// misdate puts the disk's checkpoint where the changelog has not been, over state that was never there.
+func misdate(t *testing.T, cfg Config, next int64) {
+	t.Helper()
+	disk, err := state.NewDisk(cfg.StateDir, 1<<20, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer disk.Close()
+	for p := range inbox.Partitions {
+		s, err := disk.Open(state.ID{App: cfg.App, Stage: "counting", Topic: string(inbox.Name), Partition: p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, _, err := s.Checkpoint()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Next = next
+		var wrong []state.Change
+		if err := s.Scan(nil, func(key, _ []byte) error {
+			wrong = append(wrong, state.Change{Key: append([]byte{}, key...)})
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Apply(wrong, c); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// evict removes every member of the group, as the coordinator does with one it has not heard of for too long.
+func (k *cluster) evict(t *testing.T, group string) {
+	described, err := k.adm.DescribeGroups(t.Context(), group)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for _, m := range described[group].Members {
+		req := kmsg.NewPtrLeaveGroupRequest()
+		req.Group = group
+		member := kmsg.NewLeaveGroupRequestMember()
+		member.MemberID = m.MemberID
+		req.Members = append(req.Members, member)
+		if _, err := req.RequestWith(t.Context(), k.client); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A member that was evicted between its assignment and its fence must not get the fence through.
+func TestEvictedMemberCannotFence(t *testing.T) {
+	k := newCluster(t, counting())
+	var evicted atomic.Bool
+	in := start(t, testConfig(k, "a", t.TempDir()), func(point string) bool {
+		if point == "fencing" && evicted.CompareAndSwap(false, true) {
+			k.evict(t, "test.counting")
+		}
+		return false
+	}, counting())
+	k.send(t, 100, 7)
+	k.check(t)
+	in.halt(t)
+	for p, rs := range k.read(t, "test.counting.changelog") {
+		fences := 0
+		for _, r := range rs {
+			if string(r.Key) == fenceKey {
+				fences++
+			}
+		}
+		if fences != 1 {
+			t.Errorf("partition %d has %d fences, want 1: that of the member that was evicted is not to be seen", p, fences)
+		}
+	}
+}
+
+// A member that stands still in the middle of a cycle while another takes its partitions wakes up to an abort.
+func TestZombieWakesToAnAbort(t *testing.T) {
+	for _, point := range []string{"processed", "flushed"} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			k := newCluster(t, counting())
+			var met atomic.Int64
+			asleep, wake := make(chan struct{}), make(chan struct{})
+			zombie := start(t, testConfig(k, "a", t.TempDir()), func(p string) bool {
+				if p == point && met.Add(1) == 3 {
+					close(asleep)
+					<-wake
+				}
+				return false
+			}, counting())
+			k.send(t, 700, 13)
+			<-asleep
+			other := start(t, testConfig(k, "b", t.TempDir()), nil, counting())
+			k.evict(t, "test.counting")
+			eventually(t, "the other has tasks", func() bool { return other.Stats()[0].Tasks > 0 })
+			k.send(t, 100, 13)
+			close(wake)
+			k.check(t)
+			zombie.halt(t)
+			other.halt(t)
+			if zombie.Stats()[0].Aborts+zombie.Stats()[0].Rebuilds == 0 {
+				t.Error("the zombie's cycle was not undone")
+			}
+		})
+	}
+}
