@@ -31,7 +31,7 @@ func chained(t *testing.T, lines []*avro.Charge) {
 }
 
 func TestLedgerReversesWhatChanged(t *testing.T) {
-	s := run(t, sim.Options{}, world())
+	s := run(t, sim.Options{}, oneTruck())
 	dearer := avro.Contract{
 		Tenant: tenant, ContractID: "C1", Version: 2, Party: "CUST", Currency: "USD",
 		Detention: avro.Some(avro.DetentionTerms{FreeS: 3600, IncrementS: 3600, RatePerHour: 1000000}),
@@ -51,7 +51,7 @@ func TestLedgerReversesWhatChanged(t *testing.T) {
 }
 
 func TestChargeWaitsForItsSettlingDelay(t *testing.T) {
-	script := slices.DeleteFunc(world(), func(m sim.Message) bool {
+	script := slices.DeleteFunc(oneTruck(), func(m sim.Message) bool {
 		f, ok := m.Value.(*avro.Fact)
 		return ok && f.Milestone == avro.MilestoneCodeDelivered
 	})
@@ -61,7 +61,7 @@ func TestChargeWaitsForItsSettlingDelay(t *testing.T) {
 }
 
 func TestSharedStopIsHeld(t *testing.T) {
-	script := world()
+	script := oneTruck()
 	for _, m := range script {
 		if f, ok := m.Value.(*avro.Fact); ok && f.Load.Ok && len(f.Load.V.Shipments) == 1 { // once: the copies share it
 			f.Load.V.Shipments = append(f.Load.V.Shipments, avro.LoadShipment{ShipmentID: "S2"})
@@ -74,7 +74,7 @@ func TestSharedStopIsHeld(t *testing.T) {
 }
 
 func TestNoContractIsHeld(t *testing.T) {
-	script := slices.DeleteFunc(world(), func(m sim.Message) bool { _, ok := m.Value.(*avro.Contract); return ok })
+	script := slices.DeleteFunc(oneTruck(), func(m sim.Message) bool { _, ok := m.Value.(*avro.Contract); return ok })
 	lines := ledger(run(t, sim.Options{}, script))
 	if len(lines) != 1 || lines[0].Kind != avro.LineKindHeld || !strings.Contains(lines[0].Reason, "no contract in force on 2026-03-02") {
 		t.Errorf("got %+v", lines)
@@ -83,7 +83,7 @@ func TestNoContractIsHeld(t *testing.T) {
 
 // The driver swaps vehicles between the stops: each vehicle's stays count only while it was assigned.
 func TestVehicleSwap(t *testing.T) {
-	script := world()
+	script := oneTruck()
 	swap := milestone(avro.MilestoneCodeAssigned, tms, clock(10, 0), load, id(avro.IdentifierKindVehicle, "V2"))
 	held := link(id(avro.IdentifierKindVehicle, "V2"), load, avro.ClassifierActual)
 	held.ValidFrom = avro.Some(clock(10, 0))
@@ -95,7 +95,7 @@ func TestVehicleSwap(t *testing.T) {
 }
 
 func TestReplannedShipmentLeaves(t *testing.T) {
-	script := slices.DeleteFunc(world(), func(m sim.Message) bool {
+	script := slices.DeleteFunc(oneTruck(), func(m sim.Message) bool {
 		f, ok := m.Value.(*avro.Fact)
 		return ok && f.Milestone == avro.MilestoneCodeLoaded
 	})
@@ -138,7 +138,7 @@ func TestWhatHasNoLinkIsParkedAndReleased(t *testing.T) {
 
 // One place visited twice: visits and stops are aligned in order.
 func TestPlaceVisitedTwice(t *testing.T) {
-	script := slices.DeleteFunc(world(), func(m sim.Message) bool {
+	script := slices.DeleteFunc(oneTruck(), func(m sim.Message) bool {
 		f, ok := m.Value.(*avro.Fact)
 		return ok && f.HasMilestone && f.Milestone == avro.MilestoneCodeDelivered
 	})

@@ -81,7 +81,7 @@ func stay(revision int64, arrived avro.Micros, departed avro.Opt[avro.Micros], a
 	}
 }
 
-func world() []sim.Message {
+func oneTruck() []sim.Message {
 	var s []sim.Message
 	p := plan()
 	tender := milestone(avro.MilestoneCodeTendered, tms, p.OccurredAt, load, shipment)
@@ -222,7 +222,7 @@ shipment S1 orders [O1] loads [L1] carrier SCAC customer CUST
 `
 
 func TestLine(t *testing.T) {
-	s := run(t, sim.Options{}, world())
+	s := run(t, sim.Options{}, oneTruck())
 	if got := content(s); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -233,7 +233,7 @@ func TestLine(t *testing.T) {
 
 func TestLineConverges(t *testing.T) {
 	for seed := uint64(1); seed <= 200; seed++ {
-		script := sim.Duplicated(seed, 0.3, sim.Shuffled(seed, world()))
+		script := sim.Duplicated(seed, 0.3, sim.Shuffled(seed, oneTruck()))
 		opt := sim.Options{Seed: seed, Partitions: int32(1 + seed%8), Faults: 0.1}
 		if got := content(run(t, opt, script)); got != want {
 			t.Fatalf("seed %d:\ngot\n%s\nwant\n%s", seed, got, want)

@@ -60,12 +60,18 @@ func (v *visit) targets(f *avro.Fact) (out []target, goesOn bool) {
 			continue
 		}
 		goesOn = true
-		here := func(id avro.Identifier) bool { return ids.Same(id, l.To) }
-		if !slices.ContainsFunc(filed, here) && !slices.ContainsFunc(out, func(t target) bool { return here(t.id) }) {
+		known := slices.ContainsFunc(out, func(t target) bool { return ids.Same(t.id, l.To) })
+		if !known && !names(filed, l.To.Kind) {
 			out = append(out, v.target(l.To))
 		}
 	}
 	return out, goesOn || len(out) > 0
+}
+
+// names says whether a fact names an identifier of the kind itself. Then it speaks of that one, and of no other that a link
+// leads to: one load's assignment is not told to the vehicle's next load.
+func names(filed []avro.Identifier, kind avro.IdentifierKind) bool {
+	return slices.ContainsFunc(filed, func(id avro.Identifier) bool { return id.Kind == kind })
 }
 
 func (v *visit) target(id avro.Identifier) target {

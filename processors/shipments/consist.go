@@ -159,7 +159,8 @@ var stopType = map[avro.MilestoneCode]avro.StopType{
 	avro.MilestoneCodeRefused:                avro.StopTypeDelivery,
 }
 
-// place gives a report without a stop the only stop it can belong to. Where there are several, it stays open.
+// place gives a report the only stop it can belong to: of the milestone's type, and of the sequence and load it names if
+// it names them. Where there are several, it stays open.
 func (s *consist) place(f *avro.Fact) (load string, stop int32, ok bool) {
 	want, ok := stopType[f.Milestone]
 	if !ok {
@@ -168,13 +169,27 @@ func (s *consist) place(f *avro.Fact) (load string, stop int32, ok bool) {
 	n := 0
 	for _, leg := range s.legs {
 		for _, st := range leg.Stops {
-			if st.Type == want {
+			if st.Type == want && f.StopSequence.Or(st.Sequence) == st.Sequence && aboard(f, leg) {
 				load, stop = leg.LoadID, st.Sequence
 				n++
 			}
 		}
 	}
 	return load, stop, n == 1
+}
+
+// aboard says whether a fact names the leg's load, or none.
+func aboard(f *avro.Fact, leg *avro.LoadView) bool {
+	named := false
+	for _, id := range f.Identifiers {
+		if id.Kind == avro.IdentifierKindLoad {
+			if id.Value == leg.LoadID {
+				return true
+			}
+			named = true
+		}
+	}
+	return !named
 }
 
 // planned is the appointment, else the start of the window, for what is done at a stop.

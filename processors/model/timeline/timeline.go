@@ -17,7 +17,7 @@ import (
 type Policy struct {
 	// Tolerance is how far two reports of one milestone may lie apart and still agree.
 	Tolerance time.Duration
-	// Place gives the load and stop that a report belongs to which names none; false where the evidence leaves it open.
+	// Place gives the load and stop that a report belongs to which does not name both; false where the evidence leaves it open.
 	Place func(*avro.Fact) (load string, stop int32, ok bool)
 	// Planned gives the planned time of a milestone at a stop.
 	Planned func(m avro.MilestoneCode, load string, stop int32) avro.Opt[avro.Micros]
@@ -84,7 +84,7 @@ func (p Policy) keyOf(f *avro.Fact) key {
 		k.subject = f.Identifiers[0]
 		k.subject.Raw = avro.Opt[string]{}
 	}
-	if k.stop < 0 && p.Place != nil {
+	if (k.stop < 0 || k.load == "") && p.Place != nil {
 		if load, stop, ok := p.Place(f); ok {
 			k.load, k.stop = load, stop
 		}
