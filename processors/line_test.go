@@ -2,7 +2,10 @@ package processors_test
 
 import (
 	"fmt"
+	"iter"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -231,8 +234,8 @@ func TestLine(t *testing.T) {
 	}
 }
 
-func TestLineConverges(t *testing.T) {
-	for seed := uint64(1); seed <= 200; seed++ {
+func TestLawLine(t *testing.T) {
+	for seed := range seeds(t, 200) {
 		script := sim.Duplicated(seed, 0.3, sim.Shuffled(seed, oneTruck()))
 		opt := sim.Options{Seed: seed, Partitions: int32(1 + seed%8), Faults: 0.1}
 		if got := content(run(t, opt, script)); got != want {
@@ -248,4 +251,20 @@ func timelines(s *sim.Sim) map[string]*avro.Timeline {
 		out[tl.ShipmentID] = tl
 	}
 	return out
+}
+
+// seeds counts from 1 to $WAYBILL_LAW_SEEDS, or to as many as every run can afford.
+func seeds(t *testing.T, afford uint64) iter.Seq[uint64] {
+	t.Helper()
+	if asked := os.Getenv("WAYBILL_LAW_SEEDS"); asked != "" {
+		n, err := strconv.ParseUint(asked, 10, 64)
+		if err != nil {
+			t.Fatalf("WAYBILL_LAW_SEEDS is %q, want a number of seeds", asked)
+		}
+		afford = n
+	}
+	return func(yield func(uint64) bool) {
+		for seed := uint64(1); seed <= afford && yield(seed); seed++ {
+		}
+	}
 }
