@@ -12,7 +12,7 @@ import (
 // Each rate is met, within four standard deviations, and each damage done alone does nothing else.
 func TestDamageRates(t *testing.T) {
 	c := DefaultConfig()
-	c.Loads, c.Days = 400, 2
+	c.Loads, c.Days, c.PositionEvery = 400, 2, time.Minute
 	c.Damage = Damage{}
 	whole := counted(made(t, c))
 	for _, x := range []struct {

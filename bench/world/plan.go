@@ -149,10 +149,9 @@ func (p *planner) goHome() {
 }
 
 func (p *planner) load(index int) *load {
-	w := p.w
 	l := &load{
 		index: index, id: fmt.Sprintf("LD%d", 100_001+index), vehicle: p.v, from: p.now.Add(handover),
-		trailer: fmt.Sprintf("R%d", 5001+whole(p.r, 0, 4*w.cfg.Vehicles)), driver: fmt.Sprintf("D%d", 301+p.v.index),
+		trailer: fmt.Sprintf("R%d", 5001+p.v.index), driver: fmt.Sprintf("D%d", 301+p.v.index),
 	}
 	for _, s := range p.shape(l) {
 		p.visit(l, s)

@@ -69,7 +69,8 @@ func (v visit) late() bool {
 	return !v.stop.appointment.IsZero() && v.arrived.After(v.stop.appointment)
 }
 
-// noContract is the dwell from which somebody should ask what was agreed: a receivable nobody agreed on is held.
+// noContract is the time at a stop, from arrival to departure, beyond which a receivable that nobody agreed on is held. When
+// somebody came and when he was expected matters to terms, and there are none.
 const noContract = 2 * time.Hour
 
 // detention is none, or one charge of a visit.
@@ -79,7 +80,7 @@ func (w *World) detention(v visit, direction avro.Direction, party string) []Cha
 	terms, agreed := w.agreedAt(direction, party, v.arrived)
 	if !agreed {
 		c.Held, c.Reason = true, "no contract"
-		return only(c, direction == avro.DirectionReceivable && dwell > noContract)
+		return only(c, direction == avro.DirectionReceivable && v.departed.Sub(v.arrived) > noContract)
 	}
 	units, amount := price(terms.Detention.V, dwell)
 	c.ContractID, c.ContractVersion, c.Currency = terms.ContractID, terms.Version, terms.Currency

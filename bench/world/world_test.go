@@ -129,10 +129,10 @@ func TestBoundedMemory(t *testing.T) {
 	n := 0
 	started := time.Now()
 	for range w.Deliveries() {
-		if n++; n == 2_000_000 {
+		if n++; n == 1_200_000 {
 			break
 		}
-		if n%1_000_000 != 999_999 {
+		if n%400_000 != 0 {
 			continue
 		}
 		var m runtime.MemStats
