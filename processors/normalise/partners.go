@@ -13,7 +13,9 @@ import (
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
 	"waybill/processors/normalise/hsl"
+	"waybill/processors/normalise/mapped"
 	"waybill/processors/normalise/ocel"
+	"waybill/processors/normalise/traccar"
 	"waybill/processors/stream"
 	"waybill/topics/fault"
 )
@@ -31,15 +33,13 @@ func newPartners(cfg Config) *partners {
 
 // adapters lists the adapters by format: an explicit list.
 func adapters(cfg Config) (map[string]adapter.Adapter, error) {
-	o, err := ocel.New()
-	if err != nil {
-		return nil, err
-	}
-	h, err := hsl.New()
-	if err != nil {
-		return nil, err
-	}
-	return map[string]adapter.Adapter{ocel.Format: o, hsl.Format: h, adapter.Oversize: oversize{}}, nil
+	o, errO := ocel.New()
+	h, errH := hsl.New()
+	t, errT := traccar.New()
+	m, errM := mapped.New(cfg.MappingDir)
+	return map[string]adapter.Adapter{
+		ocel.Format: o, hsl.Format: h, traccar.Format: t, mapped.CSV: m, mapped.JSON: m, adapter.Oversize: oversize{},
+	}, errors.Join(errO, errH, errT, errM)
 }
 
 // Formats lists the formats of partner messages, sorted.
