@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"waybill/cmd/internal/config"
+	"waybill/cmd/internal/page"
 	"waybill/cmd/internal/show"
 )
 
@@ -49,6 +50,7 @@ var keyFlags = []struct{ flag, key, usage string }{
 	{"brokers", "kafka.brokers", "Kafka brokers, host:port,host:port"},
 	{"app", "kafka.app", "name of the deployment: first part of groups, transactional ids and changelogs"},
 	{"registry", "registry.url", "schema registry"},
+	{"clickhouse", "clickhouse.dsn", "ClickHouse, clickhouse://user:password@host:9000/database"},
 	{"tenant", "tenant", "whose data"},
 	{"log-level", "log.level", "debug, info, warn or error"},
 }
@@ -79,7 +81,11 @@ Exit codes: 0 done, 1 not done, 2 wrong flags, arguments or configuration.`,
 		a.named[k.key] = f.String(k.flag, "", k.usage)
 	}
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(show.Formats(), cobra.ShellCompDirectiveNoFileComp))
-	root.AddCommand(a.versionCmd(), a.configCmd(), a.topicsCmd(), a.schemasCmd(), a.devCmd())
+	root.AddCommand(
+		a.demoCmd(), a.devCmd(), a.runCmd(), a.tickCmd(),
+		a.timelineCmd(), a.gapsCmd(), a.chargesCmd(),
+		a.topicsCmd(), a.schemasCmd(), a.clickhouseCmd(), a.configCmd(), a.versionCmd(),
+	)
 	refineErrors(root)
 	return root
 }
@@ -136,6 +142,12 @@ func (a *app) load() (config.Loaded, error) {
 		return l, usageError{fmt.Errorf("the configuration has faults:\n%w", err)}
 	}
 	return l, nil
+}
+
+// style is how much the reader of the output can see.
+func (a *app) style() page.Style {
+	width, _ := show.Terminal(a.out)
+	return page.Style{Width: width, Colour: show.Colour(a.out)}
 }
 
 func (a *app) format() (show.Format, error) {

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/sr"
 
-	"waybill/cmd/internal/config"
+	"waybill/cmd/internal/pipeline"
 	"waybill/cmd/internal/show"
 	"waybill/topics"
 	"waybill/topics/wire"
@@ -48,7 +48,7 @@ func (a *app) schemas(ctx context.Context, find findings) error {
 	if err != nil {
 		return err
 	}
-	client, err := registry(c.Registry)
+	client, err := pipeline.Registry(c.Registry)
 	if err != nil {
 		return err
 	}
@@ -91,16 +91,4 @@ func broken(found []wire.Finding) error {
 		return nil
 	}
 	return fmt.Errorf("%d schemas break what is registered: change them so that both sides can read each other, or give the record a new name", n)
-}
-
-func registry(c config.Registry) (*sr.Client, error) {
-	opts := []sr.ClientOpt{sr.URLs(c.URL)}
-	if c.User != "" {
-		opts = append(opts, sr.BasicAuth(c.User, c.Password))
-	}
-	client, err := sr.NewClient(opts...)
-	if err != nil {
-		return nil, fmt.Errorf("make a registry client for %s: %w", c.URL, err)
-	}
-	return client, nil
 }

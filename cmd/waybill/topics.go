@@ -10,6 +10,7 @@ import (
 
 	"waybill/cmd/internal/cluster"
 	"waybill/cmd/internal/config"
+	"waybill/cmd/internal/pipeline"
 	"waybill/cmd/internal/show"
 	"waybill/topics"
 )
@@ -25,11 +26,6 @@ func (a *app) topicsCmd() *cobra.Command {
 	}
 	cmd.AddCommand(list, apply)
 	return cmd
-}
-
-// wanted is the catalogue and the changelogs of this deployment's stages.
-func wanted(c config.Config) []topics.Topic {
-	return topics.All()
 }
 
 // topicLine is a topic of the catalogue as programs read it.
@@ -70,7 +66,7 @@ func (a *app) listTopics(ctx context.Context, catalogue bool) error {
 func statuses(ctx context.Context, c config.Config, catalogue bool) ([]cluster.Status, error) {
 	if catalogue {
 		var out []cluster.Status
-		for _, t := range wanted(c) {
+		for _, t := range pipeline.Topics(c) {
 			out = append(out, cluster.Status{Topic: t})
 		}
 		return out, nil
@@ -80,7 +76,7 @@ func statuses(ctx context.Context, c config.Config, catalogue bool) ([]cluster.S
 		return nil, err
 	}
 	defer client.Close()
-	return cluster.Compare(ctx, kadm.NewClient(client), wanted(c))
+	return cluster.Compare(ctx, kadm.NewClient(client), pipeline.Topics(c))
 }
 
 func stateText(s cluster.Status) string {
@@ -119,7 +115,7 @@ func (a *app) applyTopics(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	deeds, err := cluster.Apply(ctx, kadm.NewClient(client), wanted(c), c.Kafka.Replication)
+	deeds, err := cluster.Apply(ctx, kadm.NewClient(client), pipeline.Topics(c), c.Kafka.Replication)
 	if err != nil {
 		return err
 	}

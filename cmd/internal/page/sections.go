@@ -65,15 +65,15 @@ func (p *pen) gap(g avro.Gap) string {
 	if g.DueAt != 0 {
 		due = g.DueAt.Time().Format("02 Jan 15:04")
 	}
-	text := fmt.Sprintf("%s  %s  %s", due, pad(what(g), 24), about(g))
+	text := fmt.Sprintf("%s  %s  %s", due, pad(What(g), 24), about(g))
 	if g.Billing {
 		text += p.red("  holds the billing")
 	}
 	return text
 }
 
-// what names the hole.
-func what(g avro.Gap) string {
+// What names the hole.
+func What(g avro.Gap) string {
 	switch g.Kind {
 	case avro.GapKindMissingMilestone:
 		return "no " + g.Milestone.String()
@@ -104,7 +104,7 @@ func about(g avro.Gap) string {
 func byMilestone(gaps []avro.Gap) string {
 	n := map[string]int{}
 	for _, g := range gaps {
-		n[what(g)]++
+		n[What(g)]++
 	}
 	names := slices.SortedFunc(maps.Keys(n), func(a, b string) int {
 		return cmp.Or(cmp.Compare(n[b], n[a]), strings.Compare(a, b))
@@ -132,16 +132,17 @@ func (p *pen) checks(checks []Check) {
 	if len(checks) == 0 {
 		return
 	}
-	p.heading("Against the truth of the world that was made")
+	p.heading("Held against what it must be")
 	for _, c := range checks {
-		text := fmt.Sprintf("%-28s %8s expected, %8s found", c.Name, thousands(c.Want), thousands(c.Got))
-		if c.Wrong > 0 {
-			text += fmt.Sprintf(", %s differ", thousands(c.Wrong))
+		if c.Holds() {
+			p.line("  %s %-32s %10s, all as they should be", p.mark(true), c.Name, thousands(c.Want))
+			continue
 		}
-		if c.Example != "" && !c.Holds() {
+		text := fmt.Sprintf("%-32s %10s expected, %s found, %s differ", c.Name, thousands(c.Want), thousands(c.Got), thousands(c.Wrong))
+		if c.Example != "" {
 			text += ", such as " + c.Example
 		}
-		p.line("  %s %s", p.mark(c.Holds()), text)
+		p.line("  %s %s", p.mark(false), p.red(text))
 	}
 }
 

@@ -112,3 +112,8 @@ func (db *DB) Counts(ctx context.Context, tables ...string) (map[string]int64, e
 	}
 	return out, nil
 }
+
+// Try runs a query and reads its answer to the end, to know that it can be shown to people.
+func (db *DB) Try(ctx context.Context, sql string) error {
+	return db.each(ctx, "the example", sql, nil, func(driver.Rows) error { return nil })
+}

@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+
+	"waybill/avro"
 )
 
 // Format is how results are printed.
@@ -71,4 +73,29 @@ func anys(list []string) []any {
 		out[i] = s
 	}
 	return out
+}
+
+// Line prints one sentence for people, or an object with one field for programs.
+func Line(w io.Writer, f Format, key, text string) error {
+	if f == JSON {
+		return printJSON(w, map[string]string{key: text})
+	}
+	_, err := fmt.Fprintln(w, text)
+	return err
+}
+
+// Instant is a time in a table, to the second.
+func Instant(at avro.Micros) string {
+	if at == 0 {
+		return ""
+	}
+	return at.Time().Format("2006-01-02 15:04:05")
+}
+
+// Optional is a value in a table, empty where it is absent.
+func Optional[T any](o avro.Opt[T]) string {
+	if !o.Ok {
+		return ""
+	}
+	return fmt.Sprint(o.V)
 }

@@ -1,0 +1,69 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"waybill/avro"
+	"waybill/processors/runtime"
+	"waybill/processors/stream"
+	"waybill/topics"
+)
+
+// byKey is the partition of a record that goes where its key says (see runtime.Partitioner).
+const byKey = -1
+
+// sending keeps the first error of records under way.
+type sending struct {
+	mu  sync.Mutex
+	err error
+}
+
+// Send puts a record on its way. Errors come from Flush.
+func (l *Line) Send(ctx context.Context, topic topics.Name, key string, rec avro.Record) error {
+	value, err := l.Codec.Append(ctx, nil, topic, rec)
+	if err != nil {
+		return fmt.Errorf("encode for %s: %w", topic, err)
+	}
+	l.Client.Produce(ctx, &kgo.Record{Topic: string(topic), Partition: byKey, Key: []byte(key), Value: value}, func(_ *kgo.Record, err error) {
+		if err == nil {
+			return
+		}
+		l.sending.mu.Lock()
+		defer l.sending.mu.Unlock()
+		l.sending.err = errors.Join(l.sending.err, fmt.Errorf("send to %s: %w", topic, err))
+	})
+	return nil
+}
+
+// SendRaw puts bytes that may be no record of ours on their way, as a broken producer would.
+func (l *Line) SendRaw(ctx context.Context, topic topics.Name, key, value []byte) error {
+	r := &kgo.Record{Topic: string(topic), Partition: byKey, Key: key, Value: value}
+	if err := l.Client.ProduceSync(ctx, r).FirstErr(); err != nil {
+		return fmt.Errorf("send to %s: %w", topic, err)
+	}
+	return nil
+}
+
+// Flush waits until everything sent is acknowledged.
+func (l *Line) Flush(ctx context.Context) error {
+	if err := l.Client.Flush(ctx); err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	l.sending.mu.Lock()
+	defer l.sending.mu.Unlock()
+	err := l.sending.err
+	l.sending.err = nil
+	return err
+}
+
+// Tick lets time pass once in every partition of every inbox.
+func (l *Line) Tick(ctx context.Context) error { return l.ticker(l.specs).Send(ctx) }
+
+func (l *Line) ticker(specs []stream.Spec) runtime.Ticker {
+	return runtime.Ticker{Client: l.Client, Encoder: l.Codec, Inboxes: runtime.Inboxes(specs...), Producer: l.Config.Runtime.Instance}
+}
