@@ -24,21 +24,43 @@ func (w *World) silences(d *day) silences {
 	}
 }
 
-// outages swallow whole stops: from half way there until well on the way to the next. The vehicle is seen driving before and
-// after, more than a kilometre from the place and at two different spots, so that nothing tells that it stood.
+// outages swallow whole stops. A load that visits one place twice loses one stop at most: of two stops at one place the one
+// seen is then told by what lies before and after it.
 func (w *World) outages(d *day) []window {
 	r := w.source("damage", "outage", d.vehicle.index, d.number)
 	var out []window
-	for _, s := range d.stops {
-		if !hit(r, w.cfg.Damage.TelematicsOutage) {
-			continue
+	for _, l := range d.loads {
+		spare := len(l.stops)
+		if l.returns() {
+			spare = 1
 		}
-		silent := window{s.inbound.when(0.5), s.outbound.when(0.3)}
-		if metres(s.inbound.at(silent.from), s.outbound.at(silent.to)) > 1000 && s.outbound.arc.metres > nearest {
-			out = append(out, silent)
+		for _, s := range l.stops {
+			silent, ok := s.outage()
+			if hit(r, w.cfg.Damage.TelematicsOutage) && ok && spare > 0 {
+				out = append(out, silent)
+				spare--
+			}
 		}
 	}
 	return out
+}
+
+// outage is from half way to the stop until well on the way to the next. The vehicle is seen driving before and after, more
+// than a kilometre from the place and at two different spots, so that nothing tells that it stood; where that cannot be, there
+// is none.
+func (s *stop) outage() (window, bool) {
+	silent := window{s.inbound.when(0.5), s.outbound.when(0.3)}
+	apart := metres(s.inbound.at(silent.from), s.outbound.at(silent.to))
+	return silent, apart > 1000 && s.outbound.arc.metres > nearest
+}
+
+// returns says whether the load visits one place twice.
+func (l *load) returns() bool {
+	seen := map[*place]bool{}
+	for _, s := range l.stops {
+		seen[s.place] = true
+	}
+	return len(seen) < len(l.stops)
 }
 
 // gaps lie strictly inside a drive or a dwell: a few minutes without a fix move neither arrival nor departure.
