@@ -2,6 +2,7 @@ package rig_test
 
 import (
 	"bufio"
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -70,6 +71,27 @@ func TestClickHouseKeepsDataOverStopAndKill(t *testing.T) {
 	third := startClickHouse(t, rig.ClickHouseOptions{Dir: dir})
 	if n := count(t, open(t, third.DSN()), "SELECT count() FROM kept"); n != 1500 {
 		t.Errorf("after kill -9: %d rows, want 1500", n)
+	}
+}
+
+func TestClickHouseIsRevived(t *testing.T) {
+	ch := startClickHouse(t, rig.ClickHouseOptions{Revive: true})
+	db := open(t, ch.DSN())
+	exec1(t, db, "CREATE TABLE kept (n UInt64) ENGINE = MergeTree ORDER BY n")
+	exec1(t, db, "INSERT INTO kept VALUES (1)")
+	if err := syscall.Kill(ch.Pid(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	var n uint64
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for err := error(nil); n == 0; err = db.QueryRowContext(ctx, "SELECT count() FROM kept").Scan(&n) {
+		if ctx.Err() != nil {
+			t.Fatalf("it did not come back: %v", err)
+		}
+	}
+	if ch.Revived() != 1 {
+		t.Errorf("revived %d times, want 1", ch.Revived())
 	}
 }
 

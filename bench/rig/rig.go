@@ -56,7 +56,7 @@ func Start(ctx context.Context, o Options) (r *Rig, err error) {
 		return r, err
 	}
 	r.ClickHouse, err = StartClickHouse(ctx, ClickHouseOptions{
-		Dir: o.sub("clickhouse"), TCPPort: o.ClickHouseTCPPort, HTTPPort: o.ClickHouseHTTPPort, Log: o.Log,
+		Dir: o.sub("clickhouse"), TCPPort: o.ClickHouseTCPPort, HTTPPort: o.ClickHouseHTTPPort, Log: o.Log, Revive: true,
 	})
 	return r, err
 }
