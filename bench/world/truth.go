@@ -9,7 +9,11 @@ import (
 	"waybill/topics"
 )
 
-// Truth is what the delivered evidence determines, once everything has been delivered and a tick far after the end has come.
+// Afterwards is how long after the last delivery every deadline has passed and every charge is ready: the truth is what stands
+// after a tick then.
+const Afterwards = 48 * time.Hour
+
+// Truth is what the delivered evidence determines, once everything has been delivered and a tick has come Afterwards.
 // What a lost message would have told is not in it. All lists are sorted by their ids.
 type Truth struct {
 	Shipments  []ShipmentTruth
