@@ -47,6 +47,7 @@ func outside(t *testing.T, set string, pick func(path string) bool) []string {
 type said struct {
 	facts     map[string]*avro.Fact // by event id and code: what the test put there
 	distinct  map[string]bool       // fact ids
+	all       []*avro.Fact          // each once
 	positions []*avro.Position
 	letters   []*avro.DeadLetter
 }
@@ -62,6 +63,9 @@ func adapt(t *testing.T, messages []*avro.PartnerMessage) said {
 	}
 	out := said{facts: map[string]*avro.Fact{}, distinct: map[string]bool{}, positions: sim.Out[avro.Position](s, topics.Positions.Name), letters: s.DeadLetters()}
 	for _, f := range sim.Out[avro.Fact](s, topics.ResolveInbox.Name) {
+		if !out.distinct[f.FactID] {
+			out.all = append(out.all, f)
+		}
 		out.distinct[f.FactID] = true
 		out.facts[fmt.Sprintf("%s#%d", f.EventID, f.Origin.Offset)] = f
 	}

@@ -182,8 +182,10 @@ func (p *payload) fact(path string, spec *fact, base avro.Fact, named map[string
 	for _, name := range names {
 		f.Identifiers = append(f.Identifiers, named[name]...)
 	}
-	for _, l := range p.mapping.Links {
-		f.Links = append(f.Links, links(named[l.From], named[l.To], l.classifier)...)
+	for _, l := range p.mapping.Links { // a fact tells the links between what it names
+		if slices.Contains(names, l.From) && slices.Contains(names, l.To) {
+			f.Links = append(f.Links, links(named[l.From], named[l.To], l.classifier)...)
+		}
 	}
 	p.bare(&f)
 	return &f

@@ -90,7 +90,7 @@ type fact struct {
 	Milestone   field    `yaml:"milestone"`   // a constant, or a field with a code table
 	Classifier  string   `yaml:"classifier"`  // ACTUAL where left out
 	System      string   `yaml:"system"`      // the mapping's where left out
-	Identifiers []string `yaml:"identifiers"` // by name, the one it is filed under first; all of them where left out
+	Identifiers []string `yaml:"identifiers"` // by name, the one it is filed under first; all of them where left out. Links between these are told
 	OccurredAt  moment   `yaml:"occurred_at"`
 	Optional    bool     `yaml:"optional"` // true: a payload without this time does not tell it
 

@@ -103,10 +103,10 @@ func (p *payload) milestone(f *avro.Fact, spec field) {
 	if spec.empty() {
 		return
 	}
-	f.HasMilestone, f.Code = true, p.raw(spec)
-	name := f.Code
-	if len(spec.Codes) > 0 {
-		name = spec.Codes[f.Code]
+	f.HasMilestone = true
+	name := p.raw(spec)
+	if spec.From != "" {
+		f.Code, name = name, spec.Codes[name]
 	}
 	f.Milestone, _ = avro.ParseMilestoneCode(name)
 }
