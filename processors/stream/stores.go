@@ -27,7 +27,9 @@ type Binder struct {
 	indexes []string
 	cells   map[string]*cell
 	dirty   []*cell
-	changed map[string][]*cell // the dirty ones by store and scope, so that a listing need not look at all of them
+	changed map[string][]*cell  // the dirty ones by store and scope, so that a listing need not look at all of them
+	listed  map[string][]string // committed keys, sorted, of the stores and scopes listed in full: scanning is dear
+	held    int                 // keys in listed
 	timers  *timers
 	fault   error // first store failure; the driver aborts
 }
@@ -42,7 +44,7 @@ type cell struct {
 }
 
 func newBinder(kv KV) *Binder {
-	b := &Binder{kv: kv, names: []string{timerStore}, cells: map[string]*cell{}, changed: map[string][]*cell{}}
+	b := &Binder{kv: kv, names: []string{timerStore}, cells: map[string]*cell{}, changed: map[string][]*cell{}, listed: map[string][]string{}}
 	b.timers = newTimers(b)
 	return b
 }
@@ -197,6 +199,32 @@ func (s *Map[V, P]) WithPrefix(prefix string) iter.Seq2[string, *V] {
 
 // ids lists the keys of a store and scope that go on with the prefix, committed and changed alike, in order.
 func (b *Binder) ids(base, prefix string) []string {
+	out := b.committedIDs(base, prefix)
+	changed := b.changed[base]
+	if len(changed) == 0 {
+		return out
+	}
+	out = slices.Clone(out) // it may be the listing itself
+	for _, c := range changed {
+		if strings.HasPrefix(c.id[len(base):], prefix) {
+			out = append(out, c.id)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// committedIDs remembers full listings. A part of a scope that is not listed in full is scanned each time: the scope may be
+// a table of all places there are.
+func (b *Binder) committedIDs(base, prefix string) []string {
+	if all, ok := b.listed[base]; ok {
+		from, _ := slices.BinarySearch(all, base+prefix)
+		n := slices.IndexFunc(all[from:], func(id string) bool { return !strings.HasPrefix(id, base+prefix) })
+		if n < 0 {
+			n = len(all) - from
+		}
+		return all[from : from+n : from+n]
+	}
 	var out []string
 	err := b.kv.Scan([]byte(base+prefix), func(key, _ []byte) error {
 		out = append(out, string(key))
@@ -204,14 +232,35 @@ func (b *Binder) ids(base, prefix string) []string {
 	})
 	if err != nil {
 		b.fail(fmt.Errorf("scan state %q: %w", base+prefix, err))
+		return nil
 	}
-	for _, c := range b.changed[base] {
-		if strings.HasPrefix(c.id[len(base):], prefix) {
-			out = append(out, c.id)
+	if prefix == "" {
+		b.listed[base] = out
+		b.held += len(out)
+	}
+	return out
+}
+
+// relist brings the listings up to what was committed.
+func (b *Binder) relist() {
+	for base, changed := range b.changed {
+		all, ok := b.listed[base]
+		if !ok {
+			continue
 		}
+		b.held -= len(all)
+		for _, c := range changed {
+			at, found := slices.BinarySearch(all, c.id)
+			switch {
+			case c.present && !found:
+				all = slices.Insert(all, at, c.id)
+			case !c.present && found:
+				all = slices.Delete(all, at, at+1)
+			}
+		}
+		b.listed[base] = all
+		b.held += len(all)
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // flush hands every change to put, in order of keys; a nil value deletes. One encoding per changed value.
@@ -238,10 +287,15 @@ func (b *Binder) committed(keep int) {
 		c.dirty = false
 	}
 	b.dirty = b.dirty[:0]
+	b.relist()
 	clear(b.changed)
 	b.timers.committed()
 	if len(b.cells) > keep {
 		clear(b.cells)
+	}
+	if b.held+len(b.listed) > keep {
+		clear(b.listed)
+		b.held = 0
 	}
 }
 
