@@ -1,10 +1,14 @@
 package normalise_test
 
 import (
+	"strings"
 	"testing"
 
 	"waybill/avro"
+	"waybill/processors/normalise"
+	"waybill/processors/sim"
 	"waybill/topics"
+	"waybill/topics/fault"
 )
 
 const noon = avro.Micros(1_700_000_000_000_000)
@@ -255,5 +259,34 @@ func TestPartnerMessagesThatGoNowhere(t *testing.T) {
 		if dead := s.DeadLetters(); len(dead) != 1 || dead[0].Reason != c.want || len(dead[0].Value.V) == 0 {
 			t.Errorf("%s: got %+v, want %s", c.in.Format, dead, c.want)
 		}
+	}
+}
+
+// Every format that is named can be read, and no other.
+func TestFormatsAreThoseOfTheAdapters(t *testing.T) {
+	for _, f := range append(normalise.Formats(), "oversize") {
+		s := through(t, topics.PartnerMessages.Name, &avro.PartnerMessage{Tenant: "acme", Format: f})
+		if dead := s.DeadLetters(); len(dead) != 1 || dead[0].Reason == "UNKNOWN_FORMAT" {
+			t.Errorf("%s: got %+v", f, dead)
+		}
+	}
+}
+
+func TestConfigNamesWhatIsWrong(t *testing.T) {
+	if err := normalise.DefaultConfig().Validate(); err != nil {
+		t.Errorf("the default configuration is at fault: %v", err)
+	}
+	err := normalise.Config{MappingDir: t.TempDir() + "/gone"}.Validate()
+	if err == nil || !strings.Contains(err.Error(), "normalise.mapping_dir: list mappings of") {
+		t.Errorf("a folder that is not there gives %v", err)
+	}
+}
+
+// A stage whose mappings cannot be read stops; it makes no dead letters of what a mended mapping would take.
+func TestUnreadableMappingsStopTheStage(t *testing.T) {
+	s := sim.New(sim.Options{}, normalise.New(normalise.Config{MappingDir: t.TempDir() + "/gone"}))
+	s.Send(topics.PartnerMessages.Name, "key", &avro.PartnerMessage{Tenant: "acme", Format: "hsl"})
+	if err := s.Run(); err == nil || fault.Of(err) != fault.Fatal {
+		t.Errorf("got %v, want a fatal error", err)
 	}
 }
