@@ -117,7 +117,7 @@ func (s *stage) run(ctx context.Context) error {
 		switch {
 		case err == nil:
 			return nil
-		case fault.Of(err) != fault.Retryable:
+		case fault.Of(err) != fault.Retryable && !errors.Is(err, state.ErrDamaged):
 			return fmt.Errorf("stage %s: %w", s.spec.Name, err)
 		}
 		if s.stats.commits.Load() > begun {

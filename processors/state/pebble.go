@@ -14,6 +14,10 @@ func (d *Disk) options(lock *pebble.Lock) *pebble.Options {
 	o := &pebble.Options{
 		Cache: d.cache, DisableWAL: true, Lock: lock, FormatMajorVersion: pebble.FormatNewest,
 		MemTableSize: 8 << 20, MaxOpenFiles: 256, Logger: quiet{d.log},
+		// Without this Pebble ends the process, and each one after it. The read that met the damage returns it.
+		EventListener: &pebble.EventListener{DataCorruption: func(i pebble.DataCorruptionInfo) {
+			d.log.Error("state is damaged", "file", i.Path, "cause", i.Details)
+		}},
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)

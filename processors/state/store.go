@@ -58,10 +58,12 @@ func (d *Disk) Close() { d.cache.Unref() }
 
 // Store is one task's committed state. Get and Scan belong to the task's goroutine.
 type Store struct {
-	db    *pebble.DB
-	lock  *pebble.Lock
-	value []byte // of the last Get
-	key   []byte
+	db     *pebble.DB
+	lock   *pebble.Lock
+	dir    string
+	spoilt bool   // found damaged when it was read
+	value  []byte // of the last Get
+	key    []byte
 }
 
 var _ stream.KV = (*Store)(nil)
@@ -106,8 +108,9 @@ func (d *Disk) open(dir string, id ID) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(damaged(fmt.Errorf("open state in %s: %w", dir, err)), lock.Close())
 	}
-	s := &Store{db: db, lock: lock}
+	s := &Store{db: db, lock: lock, dir: dir}
 	if err := s.identify(id); err != nil {
+		s.spoilt = false // Open sets it aside
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -130,7 +133,7 @@ func foreign(dir string) error {
 
 // damaged tells what deleting the directory mends from what it does not, such as a full disk or a missing permission.
 func damaged(err error) error {
-	if errors.Is(err, pebble.ErrCorruption) || errors.Is(err, fs.ErrNotExist) {
+	if pebble.IsCorruptionError(err) || errors.Is(err, fs.ErrNotExist) {
 		return &unusable{why: "is damaged: " + err.Error()}
 	}
 	return err
@@ -170,7 +173,7 @@ func (s *Store) get(key []byte) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read state: %w", err)
+		return nil, s.failed("read state", err)
 	}
 	s.value = append(s.value[:0], v...)
 	if s.value == nil {
@@ -184,19 +187,34 @@ func (s *Store) Scan(prefix []byte, fn func(key, value []byte) error) (err error
 	lower := append([]byte{keyState}, prefix...)
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: after(lower)})
 	if err != nil {
-		return fmt.Errorf("scan state: %w", err)
+		return s.failed("scan state", err)
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for ok := it.First(); ok; ok = it.Next() {
 		v, err := it.ValueAndErr()
 		if err != nil {
-			return fmt.Errorf("scan state: %w", err)
+			return s.failed("scan state", err)
 		}
 		if err := fn(it.Key()[1:], v); err != nil {
 			return err
 		}
 	}
-	return it.Error()
+	if err := it.Error(); err != nil {
+		return s.failed("scan state", err)
+	}
+	return nil
+}
+
+// ErrDamaged says that what is on disk cannot be read back. Closing the store sets it aside, so that the next one opened in
+// its place is restored from the changelog.
+var ErrDamaged = errors.New("the local state is damaged and is to be restored")
+
+func (s *Store) failed(what string, err error) error {
+	if pebble.IsCorruptionError(err) {
+		s.spoilt = true
+		return fmt.Errorf("%s: %w (%w)", what, ErrDamaged, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // after is the first key behind all that begin with prefix, which begins with keyState and so has one.
@@ -256,4 +274,11 @@ func (s *Store) Wipe() error {
 func (s *Store) Flush() error { return s.db.Flush() }
 
 // Close closes the store. What was not flushed is forgotten.
-func (s *Store) Close() error { return errors.Join(s.db.Close(), s.lock.Close()) }
+func (s *Store) Close() error {
+	err := errors.Join(s.db.Close(), s.lock.Close())
+	if s.spoilt {
+		_, aside := setAside(s.dir)
+		err = errors.Join(err, aside)
+	}
+	return err
+}

@@ -1,0 +1,349 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"waybill/processors/stream"
+)
+
+func newDisk(t *testing.T, root string) *Disk {
+	t.Helper()
+	d, err := NewDisk(root, 1<<20, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	return d
+}
+
+func open(t *testing.T, d *Disk, id ID) *Store {
+	t.Helper()
+	s, err := d.Open(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+var someID = ID{App: "app", Stage: "loads", Topic: "inbox", Partition: 3}
+
+// contents is all state of a store, as one string a key.
+func contents(t *testing.T, kv stream.KV, prefix string) []string {
+	t.Helper()
+	out := []string{}
+	err := kv.Scan([]byte(prefix), func(key, value []byte) error {
+		out = append(out, string(key)+"="+string(value))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func changes(kv ...string) []Change {
+	var out []Change
+	for i := 0; i < len(kv); i += 2 {
+		c := Change{Key: []byte(kv[i]), Value: []byte(kv[i+1])}
+		if kv[i+1] == "delete" {
+			c.Value = nil
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func apply(t *testing.T, s *Store, next int64, kv ...string) {
+	t.Helper()
+	if err := s.Apply(changes(kv...), Checkpoint{Topic: [16]byte{7}, Next: next, At: time.UnixMicro(42)}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStateSurvivesFlushAndNothingElse(t *testing.T) {
+	d := newDisk(t, t.TempDir())
+	s := open(t, d, someID)
+	apply(t, s, 5, "a", "1", "empty", "", "b", "2")
+	if err := s.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, s, 9, "a", "3", "b", "delete")
+	if got := contents(t, s, ""); !slices.Equal(got, []string{"a=3", "empty="}) {
+		t.Errorf("state is %q", got)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, d, someID)
+	defer s.Close()
+	if got := contents(t, s, ""); !slices.Equal(got, []string{"a=1", "b=2", "empty="}) {
+		t.Errorf("after a restart without flush state is %q, want what the checkpoint speaks of", got)
+	}
+	c, ok, err := s.Checkpoint()
+	if err != nil || !ok || c.Next != 5 || c.Topic != [16]byte{7} || c.At.UnixMicro() != 42 || c.format != Version {
+		t.Errorf("checkpoint is %+v, %v, %v", c, ok, err)
+	}
+	if v, err := s.Get([]byte("empty")); v == nil || len(v) != 0 || err != nil {
+		t.Errorf("an empty value came back as %v, %v", v, err)
+	}
+	if v, err := s.Get([]byte("none")); v != nil || err != nil {
+		t.Errorf("an absent value came back as %v, %v", v, err)
+	}
+}
+
+func TestWipeLeavesNeitherStateNorCheckpoint(t *testing.T) {
+	d := newDisk(t, t.TempDir())
+	s := open(t, d, someID)
+	apply(t, s, 5, "a", "1", "\xff\xff", "2", "", "3")
+	if err := s.Wipe(); err != nil {
+		t.Fatal(err)
+	}
+	if got := contents(t, s, ""); len(got) != 0 {
+		t.Errorf("left: %q", got)
+	}
+	if _, ok, err := s.Checkpoint(); ok || err != nil {
+		t.Errorf("the checkpoint is still there (%v)", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := entries(t, d.root, someID); len(got) != 1 {
+		t.Errorf("directories %q, want the store's alone", got)
+	}
+}
+
+func entries(t *testing.T, root string, id ID) []string {
+	t.Helper()
+	found, err := os.ReadDir(filepath.Join(root, id.App, id.Stage, id.Topic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range found {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
+func TestScanKeepsToThePrefix(t *testing.T) {
+	s := open(t, newDisk(t, t.TempDir()), someID)
+	defer s.Close()
+	apply(t, s, 1, "a\x00x", "1", "a\x00", "2", "a\x01", "3", "a", "4", "\xff", "5", "\xff\xff", "6")
+	for prefix, want := range map[string][]string{
+		"a\x00": {"a\x00=2", "a\x00x=1"}, "a": {"a=4", "a\x00=2", "a\x00x=1", "a\x01=3"}, "\xff": {"\xff=5", "\xff\xff=6"}, "b": {},
+	} {
+		if got := contents(t, s, prefix); !slices.Equal(got, want) {
+			t.Errorf("%q holds %q, want %q", prefix, got, want)
+		}
+	}
+	stop := errors.New("enough")
+	if err := s.Scan(nil, func(_, _ []byte) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("got %v, want the callback's error", err)
+	}
+}
+
+// What is not this task's state is kept, under another name, and the task begins with nothing.
+func TestUnusableDirectoriesAreSetAside(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, dir string){
+		"foreign file": func(t *testing.T, dir string) {
+			remove(t, dir, "*")
+			write(t, filepath.Join(dir, "holiday.jpg"), "no state")
+		},
+		"damaged manifest": func(t *testing.T, dir string) { overwrite(t, dir, "MANIFEST-*") },
+		"lost manifest":    func(t *testing.T, dir string) { remove(t, dir, "MANIFEST-*") },
+		"lost table":       func(t *testing.T, dir string) { remove(t, dir, "*.sst") },
+		"another task's":   func(t *testing.T, dir string) {}, // see below
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisk(t, t.TempDir())
+			owner := someID
+			dir := filepath.Join(d.root, "app", "loads", "inbox", "3")
+			s := open(t, d, owner)
+			apply(t, s, 5, "a", "1")
+			if err := errors.Join(s.Flush(), s.Close()); err != nil {
+				t.Fatal(err)
+			}
+			spoil(t, dir)
+			if name == "another task's" {
+				other := filepath.Join(d.root, "app", "loads", "inbox", "4")
+				if err := os.Rename(dir, other); err != nil {
+					t.Fatal(err)
+				}
+				dir, owner.Partition = other, 4
+			}
+			s = open(t, d, owner)
+			defer s.Close()
+			if got := contents(t, s, ""); len(got) != 0 {
+				t.Errorf("the new store holds %q", got)
+			}
+			if _, err := os.Stat(dir + ".aside-1"); err != nil {
+				t.Errorf("nothing was set aside: %v", err)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func matches(t *testing.T, dir, pattern string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil || len(found) == 0 {
+		t.Fatalf("no %s in %s (%v)", pattern, dir, err)
+	}
+	return found
+}
+
+func overwrite(t *testing.T, dir, pattern string) {
+	for _, path := range matches(t, dir, pattern) {
+		write(t, path, strings.Repeat("rubbish", 100))
+	}
+}
+
+func remove(t *testing.T, dir, pattern string) {
+	for _, path := range matches(t, dir, pattern) {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A table damaged behind our back shows when it is read: the store says so and the next one begins anew.
+func TestDamageFoundLaterIsSetAside(t *testing.T) {
+	d := newDisk(t, t.TempDir())
+	s := open(t, d, someID)
+	noise := make([]byte, 50_000) // which does not compress
+	rand.NewChaCha8([32]byte{}).Read(noise)
+	for i := range int64(20) {
+		apply(t, s, i, fmt.Sprint("key-", i), string(noise))
+	}
+	if err := errors.Join(s.Flush(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	tables := matches(t, s.dir, "*.sst")
+	b, err := os.ReadFile(tables[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 0xff // behind the block of the identity
+	write(t, tables[0], string(b))
+	s = open(t, newDisk(t, d.root), someID)
+	if err := s.Scan(nil, func(_, _ []byte) error { return nil }); !errors.Is(err, ErrDamaged) {
+		t.Errorf("read %v, want damage", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	s = open(t, d, someID)
+	defer s.Close()
+	if got := contents(t, s, ""); len(got) != 0 {
+		t.Errorf("the new store holds %q", got)
+	}
+}
+
+func TestLockedDirectoryIsLeftAlone(t *testing.T) {
+	d := newDisk(t, t.TempDir())
+	s := open(t, d, someID)
+	defer s.Close()
+	if _, err := d.Open(someID); !errors.Is(err, ErrLocked) {
+		t.Errorf("got %v, want that it is in use", err)
+	}
+	if got := entries(t, d.root, someID); len(got) != 1 {
+		t.Errorf("directories %q: a store in use was set aside", got)
+	}
+}
+
+func TestUnwritableRootIsSaid(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, file, "")
+	if _, err := NewDisk(filepath.Join(file, "state"), 0, nil); err == nil {
+		t.Error("a state directory under a file was accepted")
+	}
+	if _, err := os.Stat(filepath.Join(file, "state")); errors.Is(err, fs.ErrNotExist) {
+		t.Error("the path exists")
+	}
+}
+
+func TestStaleCheckpoints(t *testing.T) {
+	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	log := Changelog{Topic: [16]byte{7}, Start: 100, End: 200, Tombstones: 24 * time.Hour}
+	for _, c := range []struct {
+		name string
+		c    Checkpoint
+		why  string // a part of it; empty: fresh
+	}{
+		{"fresh", Checkpoint{Topic: log.Topic, Next: 150, At: now}, ""},
+		{"at the start", Checkpoint{Topic: log.Topic, Next: 100, At: now}, ""},
+		{"at the end", Checkpoint{Topic: log.Topic, Next: 200, At: now}, ""},
+		{"below the start", Checkpoint{Topic: log.Topic, Next: 99, At: now}, "begins at 100"},
+		{"beyond the end", Checkpoint{Topic: log.Topic, Next: 201, At: now}, "lost records"},
+		{"another topic", Checkpoint{Topic: [16]byte{8}, Next: 150, At: now}, "another topic"},
+		{"another form", Checkpoint{Topic: log.Topic, Next: 150, At: now, format: 9}, "form 9"},
+		{"half of the tombstones' time", Checkpoint{Topic: log.Topic, Next: 150, At: now.Add(-12 * time.Hour)}, ""},
+		{"older", Checkpoint{Topic: log.Topic, Next: 150, At: now.Add(-12*time.Hour - time.Second)}, "delete.retention.ms"},
+	} {
+		if why := c.c.Stale(log, now); (why == "") != (c.why == "") || !strings.Contains(why, c.why) {
+			t.Errorf("%s: said %q, want %q in it", c.name, why, c.why)
+		}
+	}
+}
+
+// model is state as a map, to compare an overlay with.
+type model map[string]string
+
+func TestOverlayIsStateWithChanges(t *testing.T) {
+	s := open(t, newDisk(t, t.TempDir()), someID)
+	defer s.Close()
+	apply(t, s, 1, "p/a", "1", "p/c", "1", "p/d", "1", "q/a", "1")
+	want := model{"p/a": "1", "p/c": "1", "p/d": "1", "q/a": "1"}
+	o := NewOverlay(s)
+	for _, c := range changes("p/b", "2", "p/c", "2", "p/d", "delete", "p/e", "", "o/z", "2", "p/d2", "delete") {
+		if err := o.Put(c.Key, c.Value); err != nil {
+			t.Fatal(err)
+		}
+		if delete(want, string(c.Key)); c.Value != nil {
+			want[string(c.Key)] = string(c.Value)
+		}
+	}
+	for _, prefix := range []string{"", "p/", "q/", "o/", "none"} {
+		var list []string
+		for _, k := range slices.Sorted(maps.Keys(want)) {
+			if strings.HasPrefix(k, prefix) {
+				list = append(list, k+"="+want[k])
+			}
+		}
+		if got := contents(t, o, prefix); !slices.Equal(got, list) {
+			t.Errorf("%q: %q, want %q", prefix, got, list)
+		}
+	}
+	for _, k := range []string{"p/a", "p/c", "p/d", "p/e", "q/a", "none"} {
+		v, err := o.Get([]byte(k))
+		w, ok := want[k]
+		if err != nil || (v != nil) != ok || string(v) != w {
+			t.Errorf("%s is %q, %v, want %q", k, v, err, w)
+		}
+	}
+	if got := fmt.Sprintf("%q", o.Changes()); got != `[{"o/z" "2"} {"p/b" "2"} {"p/c" "2"} {"p/d" ""} {"p/d2" ""} {"p/e" ""}]` {
+		t.Errorf("changes are %s", got)
+	}
+	o.Reset()
+	if got := contents(t, o, ""); !slices.Equal(got, contents(t, s, "")) || len(o.Changes()) != 0 {
+		t.Errorf("after a reset: %q", got)
+	}
+}
