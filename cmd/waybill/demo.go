@@ -23,7 +23,7 @@ func (a *app) demoCmd() *cobra.Command {
 		Long: `Start Kafka, a schema registry and ClickHouse on 127.0.0.1, let a day of a made company through the whole pipeline, with messages late,
 twice, out of order or never, and print what came of it. The last line is "demo: ok", or "demo: FAILED: " and why.
 
-With --data the logs found in a folder go through instead: OCEL logs (*.jsonocel, *.json, *.xml), HSL dumps and Traccar messages.`,
+With --data the logs found in a folder go through instead: those in it, or in folders of it, whose names begin with ocel, hsl or traccar.`,
 	}
 	data := cmd.Flags().String("data", "", "folder of logs to feed instead of the made world")
 	stay := cmd.Flags().Bool("stay", false, "keep Kafka, the registry and ClickHouse up after the page, until Ctrl-C")
@@ -36,7 +36,9 @@ func (a *app) demo(ctx context.Context, data string, stay bool) (err error) {
 	if err != nil {
 		return err
 	}
-	c.Log.Level = max(c.Log.Level, slog.LevelWarn) // the page is what is to be read
+	if c.Log.Level == slog.LevelInfo {
+		c.Log.Level = slog.LevelError // the page is what is to be read; --log-level debug shows the rest
+	}
 	defer func() {
 		if !errors.As(err, new(usageError)) {
 			demo.Finish(a.out, err)
@@ -70,7 +72,11 @@ func (a *app) source(c config.Config, data string) (demo.Source, error) {
 	if data == "" {
 		return demo.NewWorld(c.Tenant)
 	}
-	return nil, usageError{fmt.Errorf("--data %s: not yet", data)}
+	f, err := demo.NewFiles(c.Tenant, data)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--data: %w", err)}
+	}
+	return f, nil
 }
 
 func stop(r *rig.Rig) error {

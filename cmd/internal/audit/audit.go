@@ -44,6 +44,7 @@ type Audit struct {
 	facts   map[string]*fact            // by fact id, those that normalise made
 	origins map[Place]map[string]bool   // fact ids by the record they came from
 	stays   map[string]*stay            // by series
+	handed  map[string]bool             // ids of facts that another fact was derived from: a device's stay told as its vehicle's
 	reached map[string]bool             // fact ids and series that are in a view
 	waiting map[string]map[string]wait  // by fact id or series, then by the identifier it waits under
 	dead    map[Place]map[string]string // reason by stage
@@ -58,6 +59,7 @@ type fact struct {
 type stay struct {
 	revision int64
 	void     bool
+	versions []string // fact ids
 }
 
 // wait is the last word on one fact under one identifier: a later one has a higher offset in the same partition.
@@ -72,7 +74,7 @@ func (a *Audit) init() {
 	}
 	a.Records = map[topics.Name]int64{}
 	a.said, a.facts, a.origins = map[Place]Content{}, map[string]*fact{}, map[Place]map[string]bool{}
-	a.stays, a.reached, a.waiting = map[string]*stay{}, map[string]bool{}, map[string]map[string]wait{}
+	a.stays, a.handed, a.reached, a.waiting = map[string]*stay{}, map[string]bool{}, map[string]bool{}, map[string]map[string]wait{}
 	a.dead, a.buried = map[Place]map[string]string{}, map[string]bool{}
 }
 
@@ -149,8 +151,17 @@ func (a *Audit) restated(f *avro.Fact) {
 	if !f.Stay.Ok && !f.Void {
 		return // a composed link, not something that happened
 	}
-	if s, ok := a.stays[f.Series]; !ok || f.Revision > s.revision {
-		a.stays[f.Series] = &stay{f.Revision, f.Void}
+	for _, id := range f.DerivedFrom {
+		a.handed[id] = true
+	}
+	s := a.stays[f.Series]
+	if s == nil {
+		s = &stay{revision: -1}
+		a.stays[f.Series] = s
+	}
+	s.versions = append(s.versions, f.FactID)
+	if f.Revision > s.revision {
+		s.revision, s.void = f.Revision, f.Void
 	}
 }
 

@@ -116,12 +116,12 @@ func (a *Audit) FactFates() Fates {
 	return f
 }
 
-// StayFates says what became of every stay that stands.
+// StayFates says what became of every stay that stands: a vehicle's, or a device's that no vehicle is known to.
 func (a *Audit) StayFates() Fates {
 	a.init()
 	var f Fates
 	for _, series := range slices.Sorted(maps.Keys(a.stays)) {
-		if a.stays[series].void {
+		if s := a.stays[series]; s.void || slices.ContainsFunc(s.versions, func(id string) bool { return a.handed[id] }) {
 			continue
 		}
 		f.Total++

@@ -101,7 +101,7 @@ func through(ctx context.Context, line *pipeline.Line, o Options) (*audit.Audit,
 		}
 		ended <- err
 	}()
-	in, err := feed(running, line, o)
+	in, err := feedIn(running, line, o)
 	if err == nil {
 		err = drain(running, line, o.Progress)
 	}
@@ -116,7 +116,7 @@ func through(ctx context.Context, line *pipeline.Line, o Options) (*audit.Audit,
 	return a, in, errors.Join(err, <-ended)
 }
 
-func feed(ctx context.Context, line *pipeline.Line, o Options) ([]page.Count, error) {
+func feedIn(ctx context.Context, line *pipeline.Line, o Options) ([]page.Count, error) {
 	ph := o.Progress.Start("feed", o.Source.Total())
 	total := 0
 	in, err := o.Source.Feed(ctx, line, func(n int) { total += n; ph.Add(n) })
@@ -181,7 +181,7 @@ func count(ctx context.Context, line *pipeline.Line, p *show.Progress) (*audit.A
 // draw puts the page together.
 func draw(ctx context.Context, cfg config.Config, s Source, a *audit.Audit, in []page.Count) (page.Page, error) {
 	p := page.Page{
-		Title: s.Title(), In: in, Out: outputs(a), Accounting: sums(a), Timeline: telling(a),
+		Title: s.Title(), In: in, Out: outputs(a), Letters: letters(a), Accounting: sums(a), Timeline: telling(a),
 		Gaps: audit.CurrentGaps(a.Gaps), Charges: audit.Ledger(a.Charges), Query: nextQuery, Truth: s.Judge(a),
 	}
 	db, err := query.Open(ctx, cfg.ClickHouse.DSN)

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -27,6 +28,22 @@ func outputs(a *audit.Audit) []page.Count {
 		if t.Owner == "waybill" && a.Records[t.Name] > 0 {
 			out = append(out, page.Count{Name: string(t.Name), N: a.Records[t.Name], Note: t.Doc})
 		}
+	}
+	return out
+}
+
+// letters counts dead letters by reason, with what one of them says.
+func letters(a *audit.Audit) []page.Count {
+	n, says := map[string]int64{}, map[string]string{}
+	for _, l := range a.Letters {
+		n[l.Reason]++
+		if says[l.Reason] == "" && len(l.Causes) > 0 {
+			says[l.Reason] = l.Stage + ": " + l.Causes[0]
+		}
+	}
+	var out []page.Count
+	for _, reason := range slices.Sorted(maps.Keys(n)) {
+		out = append(out, page.Count{Name: reason, N: n[reason], Note: says[reason]})
 	}
 	return out
 }

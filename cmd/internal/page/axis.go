@@ -99,7 +99,7 @@ func (a axis) plan(s avro.TimelineStop) string {
 		}
 	}
 	if s.PlannedAt.Ok {
-		row[a.column(s.PlannedAt.V)] = '├'
+		row[a.column(s.PlannedAt.V)] = '◇'
 	}
 	if s.AppointmentAt.Ok {
 		row[a.column(s.AppointmentAt.V)] = '◆'

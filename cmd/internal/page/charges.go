@@ -48,59 +48,122 @@ func (p *pen) charges(lines []avro.Charge) {
 	if len(lines) == 0 {
 		return
 	}
-	p.heading(fmt.Sprintf("Charges: %s", totals(lines)))
-	shown := Ledger(lines)
-	for _, c := range shown[:min(len(shown), most)] {
-		p.charge(c)
+	chains := chainsOf(lines)
+	p.heading(fmt.Sprintf("Charges: %s", totals(lines, chains)))
+	shown := varied(chains)
+	for _, c := range shown {
+		p.chain(c)
 	}
-	if len(shown) > most {
-		p.line("  %s", p.dim(fmt.Sprintf("and %d more lines", len(shown)-most)))
+	if more := len(chains) - len(shown); more > 0 {
+		p.line("  %s", p.dim(fmt.Sprintf("and %d more charges", more)))
 	}
 }
 
-// Ledger is the lines with those of one charge together, each chain in its order, the longest chains first: a charge
-// that was reversed tells the most.
-func Ledger(lines []avro.Charge) []avro.Charge {
-	length := map[string]int{}
-	for _, c := range lines {
-		length[c.ChargeID]++
+// chain is the lines of one charge, in their order.
+type chain []avro.Charge
+
+func (c chain) last() avro.Charge { return c[len(c)-1] }
+
+func (c chain) net() (sum int64) {
+	for _, l := range c {
+		sum += l.AmountMinor
 	}
-	out := slices.Clone(lines)
-	slices.SortStableFunc(out, func(a, b avro.Charge) int {
-		return cmp.Or(cmp.Compare(length[b.ChargeID], length[a.ChargeID]), strings.Compare(a.ShipmentID, b.ShipmentID), strings.Compare(a.ChargeID, b.ChargeID))
-	})
+	return sum
+}
+
+func (c chain) held() bool { return c.last().Kind == avro.LineKindHeld }
+
+// chainsOf groups a ledger by charge, in the order of their first lines.
+func chainsOf(lines []avro.Charge) []chain {
+	var out []chain
+	at := map[string]int{}
+	for _, l := range lines {
+		i, ok := at[l.ChargeID]
+		if !ok {
+			i = len(out)
+			at[l.ChargeID] = i
+			out = append(out, nil)
+		}
+		out[i] = append(out[i], l)
+	}
 	return out
 }
 
-func (p *pen) charge(c avro.Charge) {
-	amount := Money(c.AmountMinor, c.Currency)
-	if c.Kind == avro.LineKindHeld {
+// varied picks charges that show different things: one billed and one paid without further ado, one that was corrected to
+// another amount, one that is held.
+func varied(chains []chain) []chain {
+	kinds := []func(chain) bool{
+		func(c chain) bool { return !c.held() && c.net() != 0 && c.last().Direction == avro.DirectionReceivable },
+		func(c chain) bool { return !c.held() && c.net() != 0 && c.last().Direction == avro.DirectionPayable },
+		func(c chain) bool { return len(c) > 2 && c.net() != 0 && c[0].AmountMinor != c.net() },
+		func(c chain) bool { return c.held() },
+	}
+	var out []chain
+	taken := map[string]bool{}
+	for _, fits := range kinds {
+		i := slices.IndexFunc(chains, func(c chain) bool { return fits(c) && !taken[c[0].ChargeID] })
+		if i >= 0 {
+			out = append(out, chains[i])
+			taken[chains[i][0].ChargeID] = true
+		}
+	}
+	return out
+}
+
+func (p *pen) chain(c chain) {
+	l := c.last()
+	amount := Money(c.net(), l.Currency)
+	if c.held() {
 		amount = "held"
 	}
-	p.line("  %s  %s %s  %s", pad(titled(c), 26), strings.Repeat(" ", max(0, 14-len(amount)))+amount, pad(direction(c), 24), place(c))
-	if c.Arithmetic != "" {
-		p.line("      %s", c.Arithmetic)
+	p.line("  %-12s %15s %s  %s", titled(l), amount, pad(direction(l), 12), place(l))
+	if l.Arithmetic != "" {
+		p.line("      %s", l.Arithmetic)
+	}
+	if len(c) > 1 {
+		p.line("      the ledger: %s", ledger(c))
 	}
 	var why []string
-	if c.ContractID != "" {
-		why = append(why, fmt.Sprintf("contract %s version %d", c.ContractID, c.ContractVersion))
+	if l.ContractID != "" {
+		why = append(why, fmt.Sprintf("contract %s version %d", l.ContractID, l.ContractVersion))
 	}
-	if c.Clause != "" {
-		why = append(why, c.Clause)
+	if l.Clause != "" {
+		why = append(why, l.Clause)
 	}
-	why = append(why, fmt.Sprintf("rests on %d facts", len(c.FactIDs)))
-	if c.Reason != "" {
-		why = append(why, c.Reason)
+	why = append(why, fmt.Sprintf("rests on %d facts", len(l.FactIDs)))
+	if l.Reason != "" {
+		why = append(why, l.Reason)
 	}
 	p.line("      %s", p.dim(strings.Join(why, "; ")))
 }
 
-func titled(c avro.Charge) string {
-	name := strings.ToLower(strings.ReplaceAll(c.Type.String(), "_", " "))
-	if c.Kind == avro.LineKindCharge {
-		return name
+// ledger writes the lines as a sum: nothing is ever changed, a correction is a reversal and a new line.
+func ledger(c chain) string {
+	const most = 7
+	text := ""
+	for i, l := range c {
+		if i == most {
+			text += fmt.Sprintf(" and %d more", len(c)-most)
+			break
+		}
+		sign := " + "
+		if l.AmountMinor < 0 {
+			sign = " − "
+		}
+		if i == 0 {
+			sign = strings.TrimPrefix(strings.TrimSuffix(sign, " "), " +")
+		}
+		amount := Money(max(l.AmountMinor, -l.AmountMinor), "")
+		if l.Kind == avro.LineKindHeld {
+			amount = "held"
+		}
+		text += sign + amount
 	}
-	return name + " (" + strings.ToLower(c.Kind.String()) + ")"
+	return text + " = " + Money(c.net(), c.last().Currency)
+}
+
+func titled(c avro.Charge) string {
+	return strings.ToLower(strings.ReplaceAll(c.Type.String(), "_", " "))
 }
 
 func direction(c avro.Charge) string {
@@ -122,22 +185,23 @@ func place(c avro.Charge) string {
 }
 
 // totals counts charges and sums them by direction and currency.
-func totals(lines []avro.Charge) string {
+func totals(lines []avro.Charge, chains []chain) string {
 	type bucket struct {
 		direction avro.Direction
 		currency  string
 	}
-	sums := map[bucket]int64{}
-	charges, held := map[string]bool{}, 0
-	for _, c := range lines {
-		charges[c.ChargeID] = true
-		if c.Kind == avro.LineKindHeld {
+	sums, held := map[bucket]int64{}, 0
+	for _, c := range chains {
+		if c.held() {
 			held++
-			continue
 		}
-		sums[bucket{c.Direction, c.Currency}] += c.AmountMinor
+		for _, l := range c {
+			if l.AmountMinor != 0 {
+				sums[bucket{l.Direction, l.Currency}] += l.AmountMinor
+			}
+		}
 	}
-	text := fmt.Sprintf("%d in %d lines", len(charges), len(lines))
+	text := fmt.Sprintf("%d in %d lines", len(chains), len(lines))
 	for _, b := range slices.SortedFunc(maps.Keys(sums), func(a, b bucket) int {
 		return cmp.Or(cmp.Compare(a.direction, b.direction), strings.Compare(a.currency, b.currency))
 	}) {

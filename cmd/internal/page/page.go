@@ -16,6 +16,7 @@ type Page struct {
 	Title      string
 	In         []Count // records per input topic, in the order of the straight line
 	Out        []Count // records per output topic
+	Letters    []Count // dead letters by reason
 	Accounting []Sum
 	Timeline   *avro.Timeline
 	Gaps       []avro.Gap    // the last revision of each
@@ -81,6 +82,7 @@ func (p Page) Render(w io.Writer, s Style) error {
 	}
 	out.counts("What went in", p.In)
 	out.counts("What came out", p.Out)
+	out.counts("Dead letters, by reason", p.Letters)
 	out.sums(p.Accounting)
 	if p.Timeline != nil {
 		out.heading("One shipment, plan against actual")

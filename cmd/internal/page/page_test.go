@@ -56,7 +56,18 @@ func charges() []avro.Charge {
 	reversal := line
 	reversal.Kind, reversal.LineID, reversal.AmountMinor, reversal.Reason = avro.LineKindReversal, "l2", -15000, "departure corrected to 13:00"
 	held := avro.Charge{ChargeID: "c2", Kind: avro.LineKindHeld, Type: avro.ChargeTypeDetention, Direction: avro.DirectionPayable, LoadID: "L-3", Party: "ABCD", Currency: "JPY", Reason: "no contract in force on 2026-03-09"}
-	return []avro.Charge{held, line, reversal}
+	again := line
+	again.LineID, again.AmountMinor, again.Arithmetic = "l3", 0, "1 h 55 at the stop - 2 h free: nothing to charge"
+	paid := line
+	paid.ChargeID, paid.LineID, paid.Direction, paid.Party = "c3", "p1", avro.DirectionPayable, "ABCD"
+	first := line
+	first.ChargeID, first.AmountMinor = "c4", 7500
+	undo, corrected := first, first
+	undo.Kind, undo.AmountMinor = avro.LineKindReversal, -7500
+	corrected.AmountMinor, corrected.ShipmentID = 15000, "SHP-18"
+	billed := line
+	billed.ChargeID, billed.ShipmentID = "c5", "SHP-19"
+	return []avro.Charge{held, line, reversal, again, billed, first, undo, corrected, paid}
 }
 
 func gaps() []avro.Gap {
@@ -77,6 +88,7 @@ func whole() Page {
 	t := shipment()
 	return Page{
 		Title:      "Waybill: a day of 50 vehicles and 200 loads",
+		Letters:    []Count{{"BAD_JSON", 3, "such as a truncated message"}},
 		In:         []Count{{"orders", 412, ""}, {"positions", 1234567, "3.2 s"}},
 		Accounting: []Sum{{"records", 110, []Count{{Name: "new", N: 90}, {Name: "duplicate", N: 20}}}, {"facts", 90, []Count{{Name: "resolved", N: 88}, {Name: "parked", N: 1}}}},
 		Timeline:   &t, Gaps: gaps(), Charges: charges(),

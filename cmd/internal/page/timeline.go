@@ -51,8 +51,8 @@ func appendNamed(list []string, name, value string) []string {
 
 // nameWidth is the room for a stop's name, left of the axis; verdictWidth the room for what became of it, right of it.
 const (
-	nameWidth    = 30
-	verdictWidth = 24
+	nameWidth    = 37
+	verdictWidth = 20
 )
 
 func (p *pen) stops(stops []avro.TimelineStop) {
@@ -68,7 +68,7 @@ func (p *pen) stops(stops []avro.TimelineStop) {
 		}
 		p.stop(s, a)
 	}
-	p.line("%s%s", pad("", nameWidth), p.dim(a.ruler()))
+	p.line("%s%s", p.dim(pad("  ◇ planned  ◆ appointment  █ there", nameWidth)), p.dim(a.ruler()))
 }
 
 func (p *pen) stop(s avro.TimelineStop, a axis) {
@@ -130,7 +130,7 @@ func (p *pen) entries(entries []avro.TimelineEntry) {
 	}
 	p.line("")
 	for _, e := range entries {
-		text := fmt.Sprintf("  %s  %s %s  %s", e.OccurredAt.Time().Format("02 Jan 15:04"), pad(kindOf(e), 32), fit(where(e), 28), source(e.Source))
+		text := fmt.Sprintf("  %s  %s %s  %s", e.OccurredAt.Time().Format("02 Jan 15:04"), pad(kindOf(e), 32), fit(where(e), 26), source(e.Source))
 		if e.PlannedAt.Ok {
 			text += planned(e)
 		}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"waybill/cmd/internal/feed"
+	"waybill/cmd/internal/pipeline"
+	"waybill/cmd/internal/show"
+	"waybill/topics"
+)
+
+func (a *app) replayCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "replay --format FORMAT PATH…", Short: "Send what files hold to the partners' topic", Args: cobra.MinimumNArgs(1),
+		Long: `Send what files hold to the partners' topic, a message a row, line or document. Of a folder, all files of the format are read, in order
+of name. Nothing is read into the payloads here: what makes no sense ends as a dead letter, with its bytes.`,
+		Example: "  waybill replay --format ocel logs/\n  waybill replay --format csv --mapping acme --partner ACME status.csv",
+	}
+	var s feed.Source
+	f := cmd.Flags()
+	f.StringVar(&s.Format, "format", "", "what the files are")
+	f.StringVar(&s.Mapping, "mapping", "", "which mapping says what the fields of csv and json mean")
+	f.StringVar(&s.Partner, "partner", "", "who sent them (default: the format's name)")
+	_ = cmd.MarkFlagRequired("format")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(feed.Formats(), cobra.ShellCompDirectiveNoFileComp))
+	cmd.RunE = func(c *cobra.Command, paths []string) error {
+		s.Paths = paths
+		return a.replay(c.Context(), s)
+	}
+	return cmd
+}
+
+// replayed is what was sent, as programs read it.
+type replayed struct {
+	Topic    string `json:"topic"`
+	Format   string `json:"format"`
+	Messages int64  `json:"messages"`
+}
+
+func (a *app) replay(ctx context.Context, s feed.Source) error {
+	c, f, err := a.start()
+	if err != nil {
+		return err
+	}
+	line, err := pipeline.Open(ctx, c, a.logger(c.Log))
+	if err != nil {
+		return err
+	}
+	defer line.Close()
+	s.Tenant = c.Tenant
+	ph := show.NewProgress(a.err).Start("replay", -1)
+	n, err := line.Replay(ctx, s, ph.Add)
+	if err != nil {
+		// What was sent before the fault is there; sending it again makes duplicates, which cost nothing.
+		return errors.Join(fmt.Errorf("replay stopped after %d messages, which are sent; once it is mended, run it again as a whole: %w", n, err), line.Flush(ctx))
+	}
+	ph.Done("%d messages", n)
+	r := replayed{string(topics.PartnerMessages.Name), s.Format, n}
+	return show.Rows{Columns: []string{"topic", "format", "messages"}, Rows: [][]any{{r.Topic, r.Format, r.Messages}}, Value: r}.Print(a.out, f)
+}
