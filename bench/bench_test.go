@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"waybill/bench/rig"
+)
+
+func TestMain(m *testing.M) {
+	rig.Child()
+	if len(os.Args) > 2 && os.Args[1] == partArgument {
+		exit(runPart(context.Background(), os.Args[2], os.Stdin, os.Stdout))
+	}
+	os.Exit(m.Run())
+}
+
+// Every contestant does its whole work on a small field: each checks itself that it read, committed and wrote everything.
+func TestEveryContestant(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	f, err := startField(ctx, options{perDevice: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	all := newTrials()
+	for _, c := range f.contestants {
+		got, err := f.trial(ctx, c)
+		if err != nil {
+			t.Fatalf("%s: %v", c.who, err)
+		}
+		if got[cpuMicros] <= 0 || got[rate] <= 0 || got[allocs] <= 0 {
+			t.Errorf("%s measured %v", c.who, got)
+		}
+		all.add(c.contest, c.who, got)
+	}
+	want := 3
+	if !f.hasClickHouse() {
+		t.Log("no ClickHouse engine: the sink was not tried; `make tools` fetches it")
+		want = 1
+	}
+	if got := tables(all); len(got) != want {
+		t.Errorf("%d tables, want %d", len(got), want)
+	}
+}
+
+func TestTrialFindsWhatIsMissing(t *testing.T) {
+	f, err := startField(t.Context(), options{perDevice: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.stop() }()
+	if !f.hasClickHouse() {
+		t.Skip("no ClickHouse engine: `make tools` fetches it")
+	}
+	_, err = f.trial(t.Context(), contestant{part: "poll", table: true}) // it writes nothing
+	if err == nil || !strings.Contains(err.Error(), "0 rows of 10000") {
+		t.Errorf("got %v, want the rows that are missing", err)
+	}
+}
+
+const output = `goos: linux
+BenchmarkDecode/Position/alias-2    2093431   60.5 ns/op  1156.20 MB/s  0 B/op  0 allocs/op
+BenchmarkDecode/Position/alias-2    2093431   59.5 ns/op  1156.20 MB/s  0 B/op  0 allocs/op
+BenchmarkDecode/Position/map-old    67878   1987 ns/op  2592 B/op  33 allocs/op
+PASS
+`
+
+func TestReadMicro(t *testing.T) {
+	got := newTrials()
+	if err := readMicro(output, got); err != nil {
+		t.Fatal(err)
+	}
+	want := trials{"Decode/Position": {
+		"alias":   {{"ns/op": 59.5, "MB/s": 1156.2, "B/op": 0, "allocs/op": 0}},
+		"map-old": {{"ns/op": 1987, "B/op": 2592, "allocs/op": 33}},
+	}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	for _, bad := range []string{"PASS\n", "BenchmarkX/a-2 10 ten ns/op\n", "BenchmarkX-2 10 10 ns/op\n"} {
+		if err := readMicro(bad, newTrials()); err == nil {
+			t.Errorf("read %q without an error", bad)
+		}
+	}
+}
+
+// Ratios are of figures of the same round: a round that was slow for both does not move them.
+func TestTablePairsRounds(t *testing.T) {
+	all := newTrials()
+	for _, base := range []float64{1, 10, 2} {
+		all.add("sink", whoChgo, trial{cpuMillion: base, rowRate: base})
+		all.add("sink", whoSink, trial{cpuMillion: 3 * base, rowRate: base, allocs: 7})
+	}
+	got := tables(all)
+	if len(got) != 2 {
+		t.Fatalf("%d tables, want 2", len(got))
+	}
+	want := []row{
+		{Who: whoChgo, Rounds: []float64{1, 10, 2}, Figure: spread{1, 2, 10}, Ratio: spread{1, 1, 1}, Beside: map[string]float64{}},
+		{Who: whoSink, Rounds: []float64{3, 30, 6}, Figure: spread{3, 6, 30}, Ratio: spread{3, 3, 3}, Beside: map[string]float64{allocs: 7}},
+	}
+	if !reflect.DeepEqual(got[0].Rows, want) {
+		t.Errorf("got %+v, want %+v", got[0].Rows, want)
+	}
+}
+
+func TestReportIsMarkdownAndJSON(t *testing.T) {
+	r := report{Machine: machine{Date: "2026-01-02", Cores: 2, Go: "go1", System: "os/arch"}, Rounds: 1, Tables: []table{{
+		Title: "T", Unit: "u", Base: "b", Rows: []row{
+			{Who: "b", Figure: spread{1, 1, 1}, Ratio: spread{1, 1, 1}},
+			{Who: "longer", Figure: spread{1234.5, 12345.6, 0}, Ratio: spread{0.5, 0.25, 12.34}},
+		},
+	}}}
+	var b strings.Builder
+	if err := r.write(&b); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+## T, u
+
+|        |   min | median |  max | ratio |    min–max |
+|--------|------:|-------:|-----:|------:|-----------:|
+| b      |  1.00 |   1.00 | 1.00 |     1 |            |
+| longer | 1,234 | 12,346 |    0 | 0.250 | 0.500–12.3 |
+`
+	if got := b.String(); !strings.HasSuffix(got, want) {
+		t.Errorf("got\n%s", got)
+	}
+	again := report{}
+	if text, err := json.Marshal(r); err != nil || json.Unmarshal(text, &again) != nil || again.Tables[0].Rows[1].Figure != r.Tables[0].Rows[1].Figure {
+		t.Errorf("JSON does not come back as it went: %v", err)
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for v, want := range map[float64]string{0: "0", 0.0394: "0.039", 1: "1.00", 59.68: "59.7", 846: "846", 2592: "2,592", 1234567: "1,234,567"} {
+		if got := number(v); got != want {
+			t.Errorf("%v is shown as %s, want %s", v, got, want)
+		}
+	}
+}
+
+// The positions must lead to stays, and to no record that track refuses.
+func TestPositionsStandAndDrive(t *testing.T) {
+	t0 := time.Unix(1_790_000_000, 0)
+	moved, stood := 0, 0
+	for round := 1; round < 50; round++ {
+		was, is := position(7, round-1, t0), position(7, round, t0)
+		if is.DeviceAt <= was.DeviceAt {
+			t.Fatalf("round %d is not after round %d", round, round-1)
+		}
+		if is.LatE6 == was.LatE6 {
+			stood++
+		} else if is.LatE6-was.LatE6 == 1000 { // 111 m in 10 s
+			moved++
+		}
+	}
+	if moved+stood != 49 || moved < 25 || stood < 15 {
+		t.Errorf("moved %d times, stood %d times", moved, stood)
+	}
+}
