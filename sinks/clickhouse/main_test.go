@@ -26,7 +26,7 @@ func run(m *testing.M) int {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var err error
-	server, err = rig.StartClickHouse(ctx, rig.ClickHouseOptions{})
+	server, err = rig.StartClickHouse(ctx, rig.ClickHouseOptions{Revive: true})
 	if err != nil && !errors.Is(err, rig.ErrNoEngine) {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -40,7 +40,7 @@ func run(m *testing.M) int {
 }
 
 // database makes a migrated database for the test and returns how to reach it, with a connection to look in.
-func database(t *testing.T) (Config, driver.Conn) {
+func database(t testing.TB) (Config, driver.Conn) {
 	t.Helper()
 	cfg, conn := emptyDatabase(t)
 	if _, err := Migrate(t.Context(), cfg); err != nil {
@@ -49,7 +49,7 @@ func database(t *testing.T) (Config, driver.Conn) {
 	return cfg, conn
 }
 
-func emptyDatabase(t *testing.T) (Config, driver.Conn) {
+func emptyDatabase(t testing.TB) (Config, driver.Conn) {
 	t.Helper()
 	if server == nil {
 		t.Skip("the ClickHouse engine is not installed: run `make tools`")
@@ -71,7 +71,7 @@ func emptyDatabase(t *testing.T) (Config, driver.Conn) {
 	return cfg, connect(t, &of)
 }
 
-func connect(t *testing.T, options *clickhouse.Options) driver.Conn {
+func connect(t testing.TB, options *clickhouse.Options) driver.Conn {
 	t.Helper()
 	of := *options
 	conn, err := clickhouse.Open(&of)
