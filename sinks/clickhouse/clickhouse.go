@@ -3,6 +3,10 @@
 // Three lines of defence, from the nearest: before a block that an earlier life announced is written again, the table is
 // asked whether it holds it; every INSERT carries the block's name as deduplication token; and every sorting key ends in what
 // tells one record from another, so that under FINAL a repetition collapses in any case.
+//
+// What is current (timeline, gaps, charge_balance …) are plain views over the tables, not materialized ones: they equal the
+// tables by construction, also after a server that died half way through an INSERT. Materialized views that others hang on
+// a table are kept right by the token.
 package clickhouse
 
 import (
