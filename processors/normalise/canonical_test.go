@@ -1,6 +1,7 @@
 package normalise_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -288,5 +289,32 @@ func TestUnreadableMappingsStopTheStage(t *testing.T) {
 	s.Send(topics.PartnerMessages.Name, "key", &avro.PartnerMessage{Tenant: "acme", Format: "hsl"})
 	if err := s.Run(); err == nil || fault.Of(err) != fault.Fatal {
 		t.Errorf("got %v, want a fatal error", err)
+	}
+}
+
+// What names or says too much for one fact is refused, not sent on to where it could not be written.
+func TestTooLarge(t *testing.T) {
+	var many []string
+	for i := range 6000 {
+		many = append(many, fmt.Sprintf("%018d", i))
+	}
+	wide := avro.Load{Tenant: "acme", LoadID: "L1", OccurredAt: noon}
+	for i := range 4000 {
+		wide.Shipments = append(wide.Shipments, avro.LoadShipment{ShipmentID: fmt.Sprint("S", i), BOL: fmt.Sprint("B", i), PRO: fmt.Sprint("P", i)})
+	}
+	row := `e,Book_Vehicles,2023-05-23T08:22:17,td1,"` + strings.Join(many, ",") + `"`
+	for name, in := range map[string]struct {
+		topic topics.Name
+		rec   avro.Record
+		want  string
+	}{
+		"names":      {topics.WarehouseEvents.Name, &avro.WarehouseEvent{Tenant: "acme", SSCC: many, OccurredAt: noon}, "TOO_LARGE"},
+		"links":      {topics.Loads.Name, &wide, "TOO_LARGE"},
+		"words":      {topics.CarrierStatuses.Name, &avro.CarrierStatus{Tenant: "acme", BOL: "7", City: strings.Repeat("x", 600_000), OccurredAt: noon}, "TOO_LARGE"},
+		"ids of row": {topics.PartnerMessages.Name, &avro.PartnerMessage{Tenant: "acme", Format: "ocel", Mapping: "ocel-logistics", Header: "id,type,time,Transport_Document,Vehicle", Payload: []byte(row)}, "BAD_FIELDS"},
+	} {
+		if dead := through(t, in.topic, in.rec).DeadLetters(); len(dead) != 1 || dead[0].Reason != in.want || !strings.Contains(dead[0].Causes[len(dead[0].Causes)-1], "split") {
+			t.Errorf("%s: got %d dead letters, want %s", name, len(dead), in.want)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"waybill/processors/model/facts"
 	"waybill/processors/model/hops"
 	"waybill/processors/model/ids"
+	"waybill/processors/normalise/adapter"
 	"waybill/processors/stream"
 	"waybill/topics/fault"
 )
@@ -73,6 +74,9 @@ func (d *draft) milestone(m avro.MilestoneCode, code string) {
 // name adds an identifier unless the source left it empty; the first added is the one the source files the fact under.
 func (d *draft) name(kind avro.IdentifierKind, issuer string, values ...string) []avro.Identifier {
 	var out []avro.Identifier
+	if !d.fits(len(values)) {
+		return nil
+	}
 	for _, v := range values {
 		id := ids.Of(kind, issuer, v)
 		if id.Value == "" {
@@ -84,6 +88,13 @@ func (d *draft) name(kind avro.IdentifierKind, issuer string, values ...string) 
 		}
 	}
 	return out
+}
+
+// fits says whether there is room for more identifiers.
+func (d *draft) fits(more int) bool {
+	n := len(d.Identifiers) + more
+	d.require(n <= adapter.MaxNames, "TOO_LARGE", "the record names %d things, the limit is %d: split it", n, adapter.MaxNames)
+	return n <= adapter.MaxNames
 }
 
 // link says that each of the one belongs to each of the other: for lists of which at most one has several.
@@ -114,13 +125,28 @@ func (d *draft) at(p avro.Opt[avro.GeoPoint]) {
 // file seals the fact and sends it to resolve.
 func (d *draft) file() (stream.Emits, error) {
 	var out stream.Emits
+	d.fits(0)
+	d.require(len(d.Links) <= 2*adapter.MaxNames, "TOO_LARGE", "the record links %d pairs of things, the limit is %d: split it", len(d.Links), 2*adapter.MaxNames)
 	if d.err != nil {
 		return out, d.err
+	}
+	if err := d.checkSize(); err != nil {
+		return out, err
 	}
 	sortLinks(&d.Fact)
 	facts.Seal(&d.Fact)
 	hops.Send(&out, &d.Fact)
 	return out, nil
+}
+
+// largest fact in bytes: it is kept and forwarded under each of its identifiers.
+const largest = 512 << 10
+
+func (d *draft) checkSize() error {
+	if n := len(d.Append(nil)); n > largest {
+		return fault.Poisonf("TOO_LARGE", "the record makes a fact of %d bytes, the limit is %d: split it", n, largest)
+	}
+	return nil
 }
 
 func onEarth(latE6, lonE6 int32) bool {

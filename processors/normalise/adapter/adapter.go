@@ -20,6 +20,9 @@ type Adapter interface {
 // MaxPayload is the largest payload in bytes that an adapter takes apart: what fits a Kafka record.
 const MaxPayload = 1 << 20
 
+// MaxNames is how many identifiers one fact may name. It is filed under each of them.
+const MaxNames = 5000
+
 // Oversize is the format of a message whose payload was too large to send: it holds its beginning, and its header says so.
 const Oversize = "oversize"
 

@@ -143,7 +143,12 @@ func (p *payload) base() avro.Fact {
 func (p *payload) identifiers() map[string][]avro.Identifier {
 	out := map[string][]avro.Identifier{}
 	for _, id := range p.mapping.Identifiers {
-		for _, v := range split(p.text(id.field), id.Split) {
+		list := split(p.text(id.field), id.Split)
+		if len(list) > adapter.MaxNames {
+			p.Addf(id.From, "holds %d identifiers, the limit is %d: split the payload", len(list), adapter.MaxNames)
+			continue
+		}
+		for _, v := range list {
 			x := ids.Of(id.kind, p.text(id.Issuer), v)
 			if x.Value != "" && !slices.ContainsFunc(out[id.Name], func(o avro.Identifier) bool { return ids.Same(o, x) }) {
 				out[id.Name] = append(out[id.Name], x)

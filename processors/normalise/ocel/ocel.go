@@ -11,6 +11,7 @@
 package ocel
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -121,6 +122,10 @@ func (m *mapping) fact(msg *avro.PartnerMessage, header, row []string) (*avro.Fa
 	}
 	if err := report.Err(msg); err != nil {
 		return nil, err
+	}
+	if n := bytes.Count(msg.Payload, []byte{','}); n > adapter.MaxNames {
+		report.Addf("ids", "there are about %d, the limit is %d: split the event", n, adapter.MaxNames)
+		return nil, report.Err(msg)
 	}
 	f := &avro.Fact{EventID: cells["id"], Code: cells["type"], OccurredAt: at, HasMilestone: true, Classifier: avro.ClassifierActual}
 	m.tell(f, header, cells)
