@@ -35,9 +35,10 @@ func (a *app) timelineCmd() *cobra.Command {
 	}
 	shipment := cmd.Flags().String("shipment", "", "shipment id")
 	order := cmd.Flags().String("order", "", "order id")
-	cmd.MarkFlagsOneRequired("shipment", "order")
-	cmd.MarkFlagsMutuallyExclusive("shipment", "order")
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
+		if (*shipment == "") == (*order == "") {
+			return usageError{errors.New("timeline: give --shipment ID or --order ID, one of them")}
+		}
 		return a.look(c.Context(), func(cfg config.Config, f show.Format, db *query.DB) error {
 			if *order != "" {
 				t, err := db.Order(c.Context(), cfg.Tenant, *order)

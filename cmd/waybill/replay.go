@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,9 +26,11 @@ of name. Nothing is read into the payloads here: what makes no sense ends as a d
 	f.StringVar(&s.Format, "format", "", "what the files are")
 	f.StringVar(&s.Mapping, "mapping", "", "which mapping says what the fields of csv and json mean")
 	f.StringVar(&s.Partner, "partner", "", "who sent them (default: the format's name)")
-	_ = cmd.MarkFlagRequired("format")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(feed.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(c *cobra.Command, paths []string) error {
+		if s.Format == "" {
+			return usageError{fmt.Errorf("replay: give --format: one of %s", strings.Join(feed.Formats(), ", "))}
+		}
 		s.Paths = paths
 		return a.replay(c.Context(), s)
 	}

@@ -117,3 +117,12 @@ func (db *DB) Counts(ctx context.Context, tables ...string) (map[string]int64, e
 func (db *DB) Try(ctx context.Context, sql string) error {
 	return db.each(ctx, "the example", sql, nil, func(driver.Rows) error { return nil })
 }
+
+// Raw is how many rows a table holds, those included that a merge would collapse.
+func (db *DB) Raw(ctx context.Context, table string) (int64, error) {
+	var n uint64
+	if err := db.conn.QueryRow(ctx, "SELECT count() FROM "+table).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count the rows of %s: %w", table, explain(err))
+	}
+	return int64(n), nil
+}
