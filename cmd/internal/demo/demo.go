@@ -113,7 +113,10 @@ func through(ctx context.Context, line *pipeline.Line, o Options) (*audit.Audit,
 		a, err = count(running, line, o.Progress)
 	}
 	stop(nil)
-	return a, in, errors.Join(err, <-ended)
+	if late := <-ended; err == nil { // otherwise it is our own stop that it tells of
+		err = late
+	}
+	return a, in, err
 }
 
 func feedIn(ctx context.Context, line *pipeline.Line, o Options) ([]page.Count, error) {
