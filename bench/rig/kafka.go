@@ -13,8 +13,9 @@ type KafkaOptions struct {
 	// Ports has one port a broker; 0: pick. Empty: one broker on a picked port.
 	Ports []int
 
-	// DataDir keeps topics, records, groups and transactions between runs. Writes reach the operating system at once, so that
-	// they survive kill -9 of this process, not a power cut. Empty: memory.
+	// DataDir keeps topics, records, groups and transactions between runs: all of it over Stop, also in the middle of a
+	// transaction. Over kill -9 of this process what was committed survives, but kfake forgets a transaction that was open, and
+	// a read_committed reader then misses that producer's next one: stop it with Stop. Empty: memory.
 	DataDir string
 
 	// MinSessionTimeout lowers the shortest session timeout a group member may ask for. 0: Kafka's 6 s.

@@ -1,10 +1,14 @@
 package rig_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"os"
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,6 +169,64 @@ func TestKafkaKeepsDataDir(t *testing.T) {
 	}
 	if records[1].Timestamp.Year() < 2000 {
 		t.Errorf("the topic's LogAppendTime was lost over the restart: %s", records[1].Timestamp)
+	}
+	kept, err := kadm.NewClient(cl).FetchOffsets(t.Context(), "group")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, _ := kept.Lookup("kept", 0); o.At != 1 || o.Metadata != "a note" {
+		t.Errorf("committed offset %d %q, want 1 with its note", o.At, o.Metadata)
+	}
+}
+
+func TestKafkaDataDirSurvivesKill(t *testing.T) {
+	dir := t.TempDir()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), kafkaDir+"="+dir)
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var broker string
+	if line, _ := bufio.NewReader(out).ReadString('\n'); !strings.HasPrefix(line, "brokers ") {
+		t.Fatalf("the child said %q", line)
+	} else {
+		broker = strings.TrimSpace(strings.TrimPrefix(line, "brokers "))
+	}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.TransactionalID("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	adm := kadm.NewClient(cl)
+	if _, err := adm.CreateTopic(t.Context(), 1, 1, nil, "kept"); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, cl, true, []*kgo.Record{{Topic: "kept", Value: []byte("committed")}})
+	offsets := kadm.Offsets{}
+	offsets.Add(kadm.Offset{Topic: "kept", At: 1, LeaderEpoch: -1, Metadata: "a note"})
+	if err := adm.CommitAllOffsets(t.Context(), "group", offsets); err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait()
+	cl.Close()
+
+	k := startKafka(t, rig.KafkaOptions{DataDir: dir})
+	cl = client(t, k, kgo.TransactionalID("x"))
+	produce(t, cl, true, []*kgo.Record{{Topic: "kept", Value: []byte("after")}})
+	records := read(t, k, "kept", 2)
+	if string(records[0].Value) != "committed" || string(records[1].Value) != "after" {
+		t.Errorf("read %q, %q; want committed, after", records[0].Value, records[1].Value)
 	}
 	kept, err := kadm.NewClient(cl).FetchOffsets(t.Context(), "group")
 	if err != nil {
