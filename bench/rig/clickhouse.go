@@ -50,6 +50,7 @@ type ClickHouse struct {
 	child    *process
 	stopping bool
 	revived  int
+	short    int // short lives in a row
 }
 
 // StartClickHouse starts ClickHouse and waits until it answers and its database `waybill` exists. It takes 0.2 s on warm

@@ -90,13 +90,19 @@ func (c *ClickHouse) watch() {
 	}
 }
 
-// shortLife is too short to be worth another: something is wrong with the data or the ports.
-const shortLife = 300 * time.Millisecond
+// A life this short, so many times in a row, means that something is wrong with the data or the ports.
+const (
+	shortLife  = time.Second
+	shortLives = 5
+)
 
 func (c *ClickHouse) revive(dead *process) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stopping || !c.options.Revive || time.Since(dead.started) < shortLife {
+	if c.short++; time.Since(dead.started) >= shortLife {
+		c.short = 0
+	}
+	if c.stopping || !c.options.Revive || c.short == shortLives {
 		return false
 	}
 	p, err := c.spawn()
