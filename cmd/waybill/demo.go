@@ -56,6 +56,7 @@ func (a *app) demo(ctx context.Context, data string, stay bool) (err error) {
 	if err != nil {
 		return err
 	}
+	res.Page.Connect = []string{"waybill demo --stay keeps ClickHouse up to be asked"}
 	if stay {
 		res.Page.Connect = addresses(res.Rig)
 	}

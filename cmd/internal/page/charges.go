@@ -100,11 +100,13 @@ func varied(chains []chain) []chain {
 	}
 	var out []chain
 	taken := map[string]bool{}
+	short := slices.Clone(chains)
+	slices.SortStableFunc(short, func(a, b chain) int { return cmp.Compare(min(len(a), 4), min(len(b), 4)) })
 	for _, fits := range kinds {
-		i := slices.IndexFunc(chains, func(c chain) bool { return fits(c) && !taken[c[0].ChargeID] })
+		i := slices.IndexFunc(short, func(c chain) bool { return fits(c) && !taken[c[0].ChargeID] })
 		if i >= 0 {
-			out = append(out, chains[i])
-			taken[chains[i][0].ChargeID] = true
+			out = append(out, short[i])
+			taken[short[i][0].ChargeID] = true
 		}
 	}
 	return out
@@ -118,9 +120,9 @@ func (p *pen) chain(c chain) {
 	}
 	p.line("  %-12s %15s %s  %s", titled(l), amount, pad(direction(l), 12), place(l))
 	if l.Arithmetic != "" {
-		p.line("      %s", l.Arithmetic)
+		p.wrapped(l.Arithmetic, false)
 	}
-	if len(c) > 1 {
+	if len(c) > 1 && !c.held() {
 		p.line("      the ledger: %s", ledger(c))
 	}
 	var why []string
@@ -134,7 +136,7 @@ func (p *pen) chain(c chain) {
 	if l.Reason != "" {
 		why = append(why, l.Reason)
 	}
-	p.line("      %s", p.dim(strings.Join(why, "; ")))
+	p.wrapped(strings.Join(why, "; "), true)
 }
 
 // ledger writes the lines as a sum: nothing is ever changed, a correction is a reversal and a new line.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"waybill/avro"
 )
@@ -105,6 +106,33 @@ type pen struct {
 func (p *pen) line(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	fmt.Fprintln(p, strings.TrimRight(text, " "))
+}
+
+// wrapped writes a long text in several lines, indented.
+func (p *pen) wrapped(text string, dim bool) {
+	const indent = "      "
+	line := ""
+	flush := func() {
+		if line == "" {
+			return
+		}
+		if dim {
+			p.line("%s%s", indent, p.dim(line))
+		} else {
+			p.line("%s%s", indent, line)
+		}
+		line = ""
+	}
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > p.style.width()-len(indent) {
+			flush()
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	flush()
 }
 
 func (p *pen) heading(text string) {
