@@ -26,7 +26,7 @@ var points = []string{"processed", "produced", "flushed", "committed", "applied"
 // TestKillsAndMoves kills and restarts three instances at random points while leaders and coordinators move about, some on
 // an empty disk, and evicts members. WAYBILL_CHAOS_SECONDS makes it longer, WAYBILL_CHAOS_SEED repeats a run.
 func TestKillsAndMoves(t *testing.T) {
-	seconds, seed := 6, uint64(time.Now().UnixNano())
+	seconds, seed := 4, uint64(time.Now().UnixNano())
 	if s := os.Getenv("WAYBILL_CHAOS_SECONDS"); s != "" {
 		seconds, _ = strconv.Atoi(s)
 	}

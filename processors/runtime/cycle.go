@@ -106,7 +106,7 @@ func (l *lane) produce(ctx context.Context, done []*work) error {
 			l.sess.Produce(ctx, r, sent.acknowledge)
 		}
 		for _, c := range w.changes {
-			l.sess.Produce(ctx, &kgo.Record{Topic: l.changelog(), Partition: w.task.partition, Key: c.Key, Value: c.Value}, sent.acknowledge)
+			l.sess.Produce(ctx, &kgo.Record{Topic: l.changelog, Partition: w.task.partition, Key: c.Key, Value: c.Value}, sent.acknowledge)
 		}
 	}
 	if l.crashes("produced") {
@@ -119,7 +119,7 @@ func (l *lane) produce(ctx context.Context, done []*work) error {
 		return errCrashed
 	}
 	for _, w := range done {
-		w.next = sent.next(place{l.changelog(), w.task.partition})
+		w.next = sent.next(place{l.changelog, w.task.partition})
 	}
 	return sent.err
 }

@@ -262,7 +262,7 @@ func (l *lane) commit(done []*work) error {
 	l.pause.Reset()
 	l.stats.commits.Add(1)
 	for _, w := range done {
-		if err := w.task.commit(w, l.cfg.KeepDecoded, l.topo.ids[l.changelog()]); err != nil {
+		if err := w.task.commit(w, l.cfg.KeepDecoded, l.topo.ids[l.changelog]); err != nil {
 			return err
 		}
 		l.stats.in.Add(int64(len(w.inputs)))

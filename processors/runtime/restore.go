@@ -68,7 +68,7 @@ func (r *restore) run(ctx context.Context) error {
 	}
 	// Control records are kept: behind the last record a marker may be all there is to see.
 	client, err := kgo.NewClient(append(r.clientOptions(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.changelog(): {r.place.partition: kgo.NewOffset().At(from)}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.changelog: {r.place.partition: kgo.NewOffset().At(from)}}),
 		kgo.FetchIsolationLevel(restoreIsolation), kgo.KeepControlRecords(), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 	)...)
 	if err != nil {
@@ -105,14 +105,14 @@ func (r *restore) ground(ctx context.Context) (int64, error) {
 		return 0, fmt.Errorf("make Kafka client: %w", err)
 	}
 	defer client.Close()
-	starts, err := kadm.NewClient(client).ListStartOffsets(ctx, r.changelog())
+	starts, err := kadm.NewClient(client).ListStartOffsets(ctx, r.changelog)
 	if err == nil {
 		err = starts.Error()
 	}
 	if err != nil {
-		return 0, kafka(fmt.Errorf("list start offsets of %s: %w", r.changelog(), err))
+		return 0, kafka(fmt.Errorf("list start offsets of %s: %w", r.changelog, err))
 	}
-	start, _ := starts.Lookup(r.changelog(), r.place.partition)
+	start, _ := starts.Lookup(r.changelog, r.place.partition)
 	c, ok, err := r.store.Checkpoint()
 	if err != nil {
 		return 0, err
@@ -121,7 +121,7 @@ func (r *restore) ground(ctx context.Context) (int64, error) {
 		return start.Offset, r.store.Wipe()
 	}
 	// The fence was written after whatever the checkpoint speaks of, so nothing of it may lie beyond.
-	why := c.Stale(state.Changelog{Topic: r.topo.ids[r.changelog()], Start: start.Offset, End: r.fence, Tombstones: r.topo.tombstones}, time.Now())
+	why := c.Stale(state.Changelog{Topic: r.topo.ids[r.changelog], Start: start.Offset, End: r.fence, Tombstones: r.topo.tombstones}, time.Now())
 	if why == "" {
 		return c.Next, nil
 	}
@@ -136,7 +136,7 @@ func (r *restore) read(ctx context.Context, client *kgo.Client) (int64, error) {
 		return 0, err
 	}
 	if err := errors.Join(fetches.Err0(), firstFault(fetches)); err != nil {
-		return 0, kafka(fmt.Errorf("read %s/%d: %w", r.changelog(), r.place.partition, err))
+		return 0, kafka(fmt.Errorf("read %s/%d: %w", r.changelog, r.place.partition, err))
 	}
 	var next int64
 	var changes []state.Change
@@ -151,7 +151,7 @@ func (r *restore) read(ctx context.Context, client *kgo.Client) (int64, error) {
 		return 0, nil
 	}
 	r.stats.restored.Add(int64(len(changes)))
-	return next, r.store.Apply(changes, state.Checkpoint{Topic: r.topo.ids[r.changelog()], Next: next, At: time.Now()})
+	return next, r.store.Apply(changes, state.Checkpoint{Topic: r.topo.ids[r.changelog], Next: next, At: time.Now()})
 }
 
 func firstFault(fetches kgo.Fetches) error {

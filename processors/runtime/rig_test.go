@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,8 +60,12 @@ type counted struct {
 }
 
 // counting numbers the records of each key, and a minute after the last says how many there were.
-func counting() stream.Spec {
+func counting() stream.Spec { return countingCalls(new(atomic.Int64)) }
+
+// countingCalls is counting, and counts how often its handler runs.
+func countingCalls(calls *atomic.Int64) stream.Spec {
 	onMessage := func(_ context.Context, key string, ev stream.Event[avro.PartnerMessage], st counted) (out stream.Emits, err error) {
+		calls.Add(1)
 		c := st.count.Edit()
 		c.Line++
 		st.timers.Set("total", ev.Time.Add(time.Minute))
@@ -101,7 +106,7 @@ type cluster struct {
 	want   map[string]int64 // records per key
 }
 
-func newCluster(t *testing.T, specs ...stream.Spec) *cluster {
+func newCluster(t testing.TB, specs ...stream.Spec) *cluster {
 	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(200*time.Millisecond))
 	if err != nil {
@@ -120,7 +125,7 @@ func newCluster(t *testing.T, specs ...stream.Spec) *cluster {
 		if topic.Cleanup == topics.Compact {
 			config["cleanup.policy"] = kadm.StringPtr("compact")
 		}
-		if _, err := k.adm.CreateTopic(t.Context(), topic.Partitions, 1, config, string(topic.Name)); err != nil {
+		if _, err := k.adm.CreateTopic(context.Background(), topic.Partitions, 1, config, string(topic.Name)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -128,7 +133,7 @@ func newCluster(t *testing.T, specs ...stream.Spec) *cluster {
 }
 
 // send appends records of the counting processor's to keys in turn, and remembers them.
-func (k *cluster) send(t *testing.T, n, keys int) {
+func (k *cluster) send(t testing.TB, n, keys int) {
 	t.Helper()
 	var rs []*kgo.Record
 	for range n {
@@ -140,17 +145,17 @@ func (k *cluster) send(t *testing.T, n, keys int) {
 	k.produce(t, rs...)
 }
 
-func (k *cluster) produce(t *testing.T, rs ...*kgo.Record) {
+func (k *cluster) produce(t testing.TB, rs ...*kgo.Record) {
 	t.Helper()
-	if err := k.client.ProduceSync(t.Context(), rs...).FirstErr(); err != nil {
+	if err := k.client.ProduceSync(context.Background(), rs...).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // read gives every committed record of a topic, by partition, in order.
-func (k *cluster) read(t *testing.T, topic string) map[int32][]*kgo.Record {
+func (k *cluster) read(t testing.TB, topic string) map[int32][]*kgo.Record {
 	t.Helper()
-	ends, err := k.adm.ListEndOffsets(t.Context(), topic)
+	ends, err := k.adm.ListEndOffsets(context.Background(), topic)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +176,7 @@ func (k *cluster) read(t *testing.T, topic string) map[int32][]*kgo.Record {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for len(left) > 0 {
 		fetches := client.PollFetches(ctx)
@@ -206,7 +211,7 @@ func testConfig(k *cluster, id, dir string) Config {
 	return c
 }
 
-func start(t *testing.T, cfg Config, crash func(string) bool, specs ...stream.Spec) *instance {
+func start(t testing.TB, cfg Config, crash func(string) bool, specs ...stream.Spec) *instance {
 	t.Helper()
 	deps := Deps{Decoder: codec{}, Encoder: codec{}, crash: crash}
 	if os.Getenv("RUNTIME_TEST_LOG") != "" {
@@ -228,7 +233,7 @@ func start(t *testing.T, cfg Config, crash func(string) bool, specs ...stream.Sp
 }
 
 // halt stops the instance as SIGTERM would.
-func (in *instance) halt(t *testing.T) {
+func (in *instance) halt(t testing.TB) {
 	t.Helper()
 	in.stop()
 	<-in.done
@@ -238,7 +243,7 @@ func (in *instance) halt(t *testing.T) {
 }
 
 // eventually waits for a condition.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if holds() {
@@ -249,7 +254,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 }
 
 // outputs waits until as many records as were sent are committed in the output, and gives them.
-func (k *cluster) outputs(t *testing.T) map[int32][]*kgo.Record {
+func (k *cluster) outputs(t testing.TB) map[int32][]*kgo.Record {
 	t.Helper()
 	var got map[int32][]*kgo.Record
 	eventually(t, fmt.Sprintf("%d outputs", k.sent), func() bool {
@@ -265,7 +270,7 @@ func (k *cluster) outputs(t *testing.T) map[int32][]*kgo.Record {
 
 // check compares what is committed with the fold of what was sent: each input once, numbered without a gap in its key's
 // order, and the changelog's last word on each key its count.
-func (k *cluster) check(t *testing.T) {
+func (k *cluster) check(t testing.TB) {
 	t.Helper()
 	last, seen := map[string]int64{}, map[string]bool{}
 	for _, rs := range k.outputs(t) {
@@ -291,7 +296,7 @@ func (k *cluster) check(t *testing.T) {
 func mapsEqual(a, b map[string]int64) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
 
 // changelog folds the committed changelog to a count per key.
-func (k *cluster) changelog(t *testing.T) map[string]int64 {
+func (k *cluster) changelog(t testing.TB) map[string]int64 {
 	t.Helper()
 	got := map[string]int64{}
 	for _, rs := range k.read(t, "test.counting.changelog") {
@@ -310,9 +315,9 @@ func (k *cluster) changelog(t *testing.T) map[string]int64 {
 	return got
 }
 
-func decodeMessage(t *testing.T, b []byte) *avro.PartnerMessage {
+func decodeMessage(t testing.TB, b []byte) *avro.PartnerMessage {
 	t.Helper()
-	rec, err := codec{}.Decode(t.Context(), b)
+	rec, err := codec{}.Decode(context.Background(), b)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,6 +69,8 @@ type stage struct {
 	log   *slog.Logger
 	disk  *state.Disk
 	stats counters
+
+	changelog string // the topic; not there for a stage without state
 }
 
 // New checks the configuration.
@@ -84,7 +86,10 @@ func New(cfg Config, deps Deps, specs ...stream.Spec) (*Engine, error) {
 	}
 	e := &Engine{cfg: cfg, deps: deps}
 	for _, spec := range specs {
-		e.stages = append(e.stages, &stage{cfg: cfg, deps: deps, spec: spec, log: deps.Log.With("stage", spec.Name)})
+		e.stages = append(e.stages, &stage{
+			cfg: cfg, deps: deps, spec: spec, log: deps.Log.With("stage", spec.Name),
+			changelog: string(topics.Changelog(cfg.App, spec.Name, 0).Name),
+		})
 	}
 	return e, nil
 }

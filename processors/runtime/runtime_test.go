@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -116,6 +117,29 @@ func TestPoisonBecomesDeadLetter(t *testing.T) {
 	}
 	if len(reasons) != 6 {
 		t.Errorf("dead letters %v", reasons)
+	}
+}
+
+// A batch full of poison is run twice at most, not once per record.
+func TestMuchPoisonCostsLittle(t *testing.T) {
+	k := newCluster(t, counting())
+	var rs []*kgo.Record
+	for range 500 {
+		rs = append(rs, &kgo.Record{Topic: string(inbox.Name), Partition: 0, Key: []byte("key-0"), Value: encoded(&avro.PartnerMessage{Format: "poison"})})
+	}
+	k.produce(t, rs...)
+	k.send(t, 50, 3)
+	var calls atomic.Int64
+	cfg := testConfig(k, "a", t.TempDir())
+	cfg.CycleRecords = 1000
+	in := start(t, cfg, nil, countingCalls(&calls))
+	k.check(t)
+	in.halt(t)
+	if n := in.Stats()[0].DeadLetters; n != 500 {
+		t.Errorf("%d dead letters, want 500", n)
+	}
+	if n := calls.Load(); n > 2*550 {
+		t.Errorf("handlers ran %d times for 550 records", n)
 	}
 }
 

@@ -37,7 +37,7 @@ func (l *lane) takeOver(ctx context.Context) error {
 		return errCrashed
 	}
 	for at := range offsets {
-		t, err := l.restoring(context.WithoutCancel(ctx), at, fences.next(place{l.changelog(), at.partition})-1)
+		t, err := l.restoring(context.WithoutCancel(ctx), at, fences.next(place{l.changelog, at.partition})-1)
 		if err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func (l *lane) fence(ctx context.Context, offsets map[place]int64) (*receipts, e
 	fences := newReceipts()
 	value := (&avro.Fence{Member: l.cfg.Instance}).Append(nil)
 	for at := range offsets {
-		l.sess.Produce(ctx, &kgo.Record{Topic: l.changelog(), Partition: at.partition, Key: []byte(fenceKey), Value: value}, fences.acknowledge)
+		l.sess.Produce(ctx, &kgo.Record{Topic: l.changelog, Partition: at.partition, Key: []byte(fenceKey), Value: value}, fences.acknowledge)
 	}
 	if err := l.sess.Client().Flush(ctx); err != nil {
 		return nil, kafka(fmt.Errorf("flush fence: %w", err))

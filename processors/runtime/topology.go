@@ -24,10 +24,6 @@ func Changelogs(app string, specs ...stream.Spec) []topics.Topic {
 	return all
 }
 
-func (s *stage) changelog() string {
-	return string(topics.Changelog(s.cfg.App, s.spec.Name, 0).Name)
-}
-
 // topology is what the brokers say about a stage's topics.
 type topology struct {
 	partitions map[string]int32
@@ -46,7 +42,7 @@ func (s *stage) topology(ctx context.Context, adm *kadm.Client) (topology, error
 		wanted = append(wanted, string(out))
 	}
 	if s.spec.Keyed {
-		wanted = append(wanted, s.changelog())
+		wanted = append(wanted, s.changelog)
 	}
 	listed, err := adm.ListTopics(ctx, wanted...)
 	if err != nil {
@@ -68,10 +64,10 @@ func (s *stage) topology(ctx context.Context, adm *kadm.Client) (topology, error
 		return t, nil
 	}
 	inbox := string(s.spec.Inboxes[0].Name)
-	if has, want := t.partitions[s.changelog()], t.partitions[inbox]; has != want {
-		return t, fmt.Errorf("changelog %s has %d partitions and inbox %s has %d: they must have as many, and the number of an inbox never changes while there is state", s.changelog(), has, inbox, want)
+	if has, want := t.partitions[s.changelog], t.partitions[inbox]; has != want {
+		return t, fmt.Errorf("changelog %s has %d partitions and inbox %s has %d: they must have as many, and the number of an inbox never changes while there is state", s.changelog, has, inbox, want)
 	}
-	t.tombstones, err = deleteRetention(ctx, adm, s.changelog(), t.tombstones)
+	t.tombstones, err = deleteRetention(ctx, adm, s.changelog, t.tombstones)
 	return t, err
 }
 
