@@ -12,8 +12,6 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 FUZZTIME ?= 10s
-COUNT    ?= 6
-BENCH    ?= .
 SUMMARY  ?= .waybill/tests.txt
 
 need = @command -v $(1) >/dev/null 2>&1 || { echo "make $@: $(1) is missing: install $(2)." >&2; exit 1; }
@@ -54,8 +52,9 @@ fuzz: ## run every fuzz target for FUZZTIME (10s) each
 		done; \
 	done
 
-bench: tools ## benchmarks, COUNT (6) runs each; compare with benchstat
-	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) -timeout 60m ./...
+bench: tools ## figures against the bare libraries, interleaved in one run (ARGS='-o json'); see bench/README.md
+	@go build -trimpath -o bin/bench ./bench
+	@bin/bench $(ARGS)
 
 lint: ## gofmt, go vet, staticcheck, govulncheck
 	$(call need,go,$(GO_IS))

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 func TestEveryContestant(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	f, err := startField(ctx, options{perDevice: 1})
+	f, err := startField(ctx, options{perDevice: told})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -167,6 +167,9 @@ func trackPart(ctx context.Context, o order, measured func(func() error) error) 
 	if s.In != int64(o.Positions) || s.DeadLetters != 0 || s.Aborts+s.Rebuilds != 0 {
 		return nil, fmt.Errorf("the engine ran, but not as it should for %d positions: %+v", o.Positions, s)
 	}
+	if s.Out == 0 && o.Positions >= told*devices {
+		return nil, fmt.Errorf("track told of no stay in %d positions: it must have refused them", o.Positions)
+	}
 	return trial{"records/commit": float64(s.In) / float64(s.Commits), "facts/record": float64(s.Out) / float64(s.In)}, nil
 }
 

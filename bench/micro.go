@@ -63,6 +63,16 @@ func (m micro) measure(ctx context.Context, into trials) error {
 			return fmt.Errorf("read the benchmarks of %s: %w", microPackages[i].pkg, err)
 		}
 	}
+	return complete(into)
+}
+
+// complete finds benchmarks that were renamed or removed, whose table would be missing in silence.
+func complete(held trials) error {
+	for _, l := range layouts {
+		if l.unit == nsPerOp && held[l.contest][l.base] == nil {
+			return fmt.Errorf("there is no benchmark %s/%s any more: say in bench/report.go what takes its place", l.contest, l.base)
+		}
+	}
 	return nil
 }
 

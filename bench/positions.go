@@ -23,6 +23,9 @@ const (
 	every      = 10 * time.Second
 )
 
+// told is the number of rounds after which some device has stood for long enough.
+const told = 20
+
 // position is what a device says in a round: it stands 20 rounds and drives 30, every 10 s; half of the devices tell speed and
 // heading. Devices begin in different places of that cycle. t0 is the time of round 0.
 func position(device, round int, t0 time.Time) avro.Position {
