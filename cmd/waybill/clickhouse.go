@@ -37,7 +37,7 @@ func (a *app) migrate(ctx context.Context, dry bool) error {
 	}
 	steps, err := do(ctx, c.ClickHouse)
 	if err != nil {
-		return fmt.Errorf("ClickHouse: start it (`waybill dev` does), or name another with --clickhouse: %w", err)
+		return fmt.Errorf("migrate ClickHouse: start it (`waybill dev` does), or name another with --clickhouse: %w", err)
 	}
 	rows := show.Rows{Columns: []string{"version", "migration"}, Empty: empty}
 	list := make([]step, 0, len(steps))

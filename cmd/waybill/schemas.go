@@ -57,7 +57,7 @@ func (a *app) schemas(ctx context.Context, find findings) error {
 	if errors.As(err, &breaks) {
 		found = breaks.Findings
 	} else if err != nil {
-		return fmt.Errorf("the schema registry at %s: start it (`waybill dev` does), or name another with --registry: %w", c.Registry.URL, err)
+		return fmt.Errorf("reach the schema registry at %s: start it (`waybill dev` does), or name another with --registry: %w", c.Registry.URL, err)
 	}
 	if err := a.printFindings(found, f); err != nil {
 		return err

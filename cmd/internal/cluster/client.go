@@ -61,7 +61,7 @@ func Connect(ctx context.Context, k config.Kafka, more ...kgo.Opt) (*kgo.Client,
 	defer cancel()
 	if err := client.Ping(ctx); err != nil {
 		client.Close()
-		return nil, fmt.Errorf("Kafka at %s does not answer: start it (`waybill dev` does), or name another with --brokers: %w", strings.Join(k.Brokers, ","), err)
+		return nil, fmt.Errorf("reach Kafka at %s: it does not answer; start it (`waybill dev` does), or name another with --brokers: %w", strings.Join(k.Brokers, ","), err)
 	}
 	return client, nil
 }

@@ -37,7 +37,7 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 	defer cancel()
 	if err := conn.Ping(ctx); err != nil {
 		_ = conn.Close()
-		return nil, fmt.Errorf("ClickHouse at %s does not answer: start it (`waybill dev` does), or name another with --clickhouse: %w", address(dsn), err)
+		return nil, fmt.Errorf("reach ClickHouse at %s: it does not answer; start it (`waybill dev` does), or name another with --clickhouse: %w", address(dsn), err)
 	}
 	return &DB{conn}, nil
 }
