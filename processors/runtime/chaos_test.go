@@ -26,6 +26,7 @@ var points = []string{"processed", "produced", "flushed", "committed", "applied"
 // TestKillsAndMoves kills and restarts three instances at random points while leaders and coordinators move about, some on
 // an empty disk, and evicts members. WAYBILL_CHAOS_SECONDS makes it longer, WAYBILL_CHAOS_SEED repeats a run.
 func TestKillsAndMoves(t *testing.T) {
+	t.Parallel()
 	seconds, seed := 4, uint64(time.Now().UnixNano())
 	if s := os.Getenv("WAYBILL_CHAOS_SECONDS"); s != "" {
 		seconds, _ = strconv.Atoi(s)
@@ -107,6 +108,7 @@ func (f failing) Decode(ctx context.Context, value []byte) (avro.Record, error) 
 }
 
 func TestRetryableFaultIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	k := newCluster(t, counting())
 	k.send(t, 50, 3)
 	var left atomic.Int64
@@ -141,6 +143,7 @@ func renaming() stream.Spec {
 }
 
 func TestTwoStagesInOneProcess(t *testing.T) {
+	t.Parallel()
 	k := newCluster(t, counting())
 	for _, topic := range []string{"test.left", "test.right"} {
 		if _, err := k.adm.CreateTopic(t.Context(), 2, 1, nil, topic); err != nil {

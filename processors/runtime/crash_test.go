@@ -30,6 +30,7 @@ var crashes = []struct {
 }
 
 func TestCrashThenRestartInPlace(t *testing.T) {
+	t.Parallel()
 	for _, c := range crashes {
 		t.Run(fmt.Sprint(c.point, c.n), func(t *testing.T) {
 			t.Parallel()
@@ -51,6 +52,7 @@ func TestCrashThenRestartInPlace(t *testing.T) {
 
 // Another instance, with a disk of its own, waits out what the first left open and takes over.
 func TestCrashThenMove(t *testing.T) {
+	t.Parallel()
 	for _, c := range crashes {
 		if c.n == 1 {
 			continue // the second instance would start on the same nothing
@@ -71,6 +73,7 @@ func TestCrashThenMove(t *testing.T) {
 
 // A disk that missed what another instance did meanwhile restores the difference; one from another world starts anew.
 func TestDiskThatMissedSomething(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		next int64 // of the checkpoint put onto the disk, 0: leave it
@@ -152,6 +155,7 @@ func (k *cluster) evict(t *testing.T, group string) {
 
 // A member that was evicted between its assignment and its fence must not get the fence through.
 func TestEvictedMemberCannotFence(t *testing.T) {
+	t.Parallel()
 	k := newCluster(t, counting())
 	var evicted atomic.Bool
 	in := start(t, testConfig(k, "a", t.TempDir()), func(point string) bool {
@@ -178,6 +182,7 @@ func TestEvictedMemberCannotFence(t *testing.T) {
 
 // A member that stands still in the middle of a cycle while another takes its partitions wakes up to an abort.
 func TestZombieWakesToAnAbort(t *testing.T) {
+	t.Parallel()
 	for _, point := range []string{"processed", "flushed"} {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()

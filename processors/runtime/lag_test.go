@@ -23,6 +23,7 @@ func newProbe(t *testing.T, k *cluster) *Probe {
 
 // What a transactional producer leaves in the inbox, markers and aborted records, must not look like work left.
 func TestQuietSeesPastMarkers(t *testing.T) {
+	t.Parallel()
 	k := newCluster(t, counting())
 	p := newProbe(t, k)
 	producer, err := kgo.NewClient(kgo.SeedBrokers(k.addrs...), kgo.TransactionalID("outside"), kgo.RecordPartitioner(Partitioner()))
@@ -70,6 +71,7 @@ func TestQuietSeesPastMarkers(t *testing.T) {
 }
 
 func TestTickReachesEveryPartition(t *testing.T) {
+	t.Parallel()
 	k := newCluster(t, counting())
 	ticker := Ticker{Client: k.client, Encoder: codec{}, Inboxes: Inboxes(counting()), Producer: "test"}
 	if err := ticker.Send(t.Context()); err != nil {

@@ -72,6 +72,7 @@ func (c *cutter) on(answer bool, key int16, err error) {
 // A request whose answer is lost may have been obeyed or not. Short cuts are bridged by the client; long ones end the lane
 // with an unknown outcome.
 func TestLostAnswers(t *testing.T) {
+	t.Parallel()
 	short, long := 200*time.Millisecond, 5*time.Second
 	for _, c := range []struct {
 		key    kmsg.Key

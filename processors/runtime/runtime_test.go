@@ -20,6 +20,7 @@ import (
 func splitNUL(s string) iter.Seq[string] { return strings.SplitSeq(s, "\x00") }
 
 func TestCountsEachRecordOnce(t *testing.T) {
+	t.Parallel()
 	k := newCluster(t, counting())
 	k.send(t, 500, 7)
 	in := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
@@ -34,6 +35,7 @@ func TestCountsEachRecordOnce(t *testing.T) {
 
 // A new disk restores from the changelog alone; the old disk needs only what it lacks.
 func TestRestartWithAndWithoutDisk(t *testing.T) {
+	t.Parallel()
 	for _, keep := range []bool{true, false} {
 		t.Run(fmt.Sprint("keep=", keep), func(t *testing.T) {
 			k := newCluster(t, counting())
@@ -57,6 +59,7 @@ func TestRestartWithAndWithoutDisk(t *testing.T) {
 }
 
 func TestForeignDiskIsSetAside(t *testing.T) {
+	t.Parallel()
 	k := newCluster(t, counting())
 	cfg := testConfig(k, "a", t.TempDir())
 	dir := filepath.Join(cfg.StateDir, "test", "counting", string(inbox.Name), "0")
@@ -76,6 +79,7 @@ func TestForeignDiskIsSetAside(t *testing.T) {
 }
 
 func TestPoisonBecomesDeadLetter(t *testing.T) {
+	t.Parallel()
 	k := newCluster(t, counting())
 	bad := func(format string) []byte {
 		return encoded(&avro.PartnerMessage{Name: format, Format: format})
@@ -122,6 +126,7 @@ func TestPoisonBecomesDeadLetter(t *testing.T) {
 
 // A batch full of poison is run twice at most, not once per record.
 func TestMuchPoisonCostsLittle(t *testing.T) {
+	t.Parallel()
 	k := newCluster(t, counting())
 	var rs []*kgo.Record
 	for range 500 {
@@ -144,6 +149,7 @@ func TestMuchPoisonCostsLittle(t *testing.T) {
 }
 
 func TestBroadcastAndTimers(t *testing.T) {
+	t.Parallel()
 	k := newCluster(t, counting())
 	in := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
 	k.send(t, 10, 5)
@@ -174,6 +180,7 @@ func TestBroadcastAndTimers(t *testing.T) {
 }
 
 func TestFatalEndsTheEngine(t *testing.T) {
+	t.Parallel()
 	k := newCluster(t, counting())
 	k.produce(t, &kgo.Record{Topic: string(inbox.Name), Partition: byKey, Key: []byte("key-0"), Value: encoded(&avro.PartnerMessage{Format: "fatal"})})
 	in := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
@@ -187,6 +194,7 @@ func TestFatalEndsTheEngine(t *testing.T) {
 }
 
 func TestMissingTopicIsNamed(t *testing.T) {
+	t.Parallel()
 	k := newCluster(t) // no changelog
 	e, err := New(testConfig(k, "a", t.TempDir()), Deps{Decoder: codec{}, Encoder: codec{}}, counting())
 	if err != nil {
@@ -198,6 +206,7 @@ func TestMissingTopicIsNamed(t *testing.T) {
 }
 
 func TestInstancesShareTheWork(t *testing.T) {
+	t.Parallel()
 	k := newCluster(t, counting())
 	a := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
 	k.send(t, 300, 11)
