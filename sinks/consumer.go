@@ -140,7 +140,7 @@ func Lag(ctx context.Context, cl *kgo.Client, group string, of ...topics.Name) (
 		return 0, fmt.Errorf("list starts of %v: %w", of, err)
 	}
 	done, err := adm.FetchOffsets(ctx, group)
-	if err != nil {
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // nobody has joined yet: nothing is done
 		return 0, fmt.Errorf("fetch offsets of %s: %w", group, err)
 	}
 	ends.Each(func(end kadm.ListedOffset) {

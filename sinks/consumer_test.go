@@ -413,3 +413,13 @@ func TestConfigListsEveryFault(t *testing.T) {
 		t.Errorf("an empty configuration has these faults: %v", err)
 	}
 }
+
+// Before the sink's first start its group does not exist: everything is left to do, and that is no error.
+func TestLagOfAGroupThatNobodyJoined(t *testing.T) {
+	_, cl := startKafka(t, 3)
+	produce(t, cl, 100)
+	lag, err := sinks.Lag(t.Context(), cl, "nobody", topics.Positions.Name)
+	if err != nil || lag < 100 {
+		t.Errorf("lag %d, %v, want at least 100", lag, err)
+	}
+}
