@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"waybill/bench/world"
@@ -26,36 +27,64 @@ import (
 // the truth, each row once in ClickHouse. Kafka, registry and ClickHouse live in another process. The commands then tell
 // what is there.
 func TestKilledInTheMiddleItEndsAtTheTruth(t *testing.T) {
-	env := startDev(t)
-	ctx := within(t, 4*time.Minute)
-	for _, v := range env {
-		name, value, _ := strings.Cut(v, "=")
-		t.Setenv(name, value)
+	disturbed := live(t, 2)
+	undisturbed := live(t, 0)
+	for what, want := range undisturbed {
+		if got := disturbed[what]; got != want || want == "" {
+			t.Errorf("%s in ClickHouse: %s after kills, %s undisturbed", what, got, want)
+		}
 	}
-	l, err := config.Load(config.Where{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, err := pipeline.Open(ctx, l.Config, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer line.Close()
-	w := smallWorld(t, l.Tenant)
-	truth := w.Truth()
+}
 
+// live lets a small world through pipeline processes, killing as many of them in the middle, holds the end against the
+// truth, and gives ClickHouse's totals.
+func live(t *testing.T, kills int) (totals map[string]string) {
+	t.Run(fmt.Sprintf("killed %d times", kills), func(t *testing.T) {
+		env := startDev(t)
+		ctx := within(t, 4*time.Minute)
+		for _, v := range env {
+			name, value, _ := strings.Cut(v, "=")
+			t.Setenv(name, value)
+		}
+		l, err := config.Load(config.Where{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := pipeline.Open(ctx, l.Config, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer line.Close()
+		truth := through(t, ctx, line, kills)
+		a := count(t, ctx, line)
+		holds(t, a, truth)
+		landedOnce(t, ctx, l.ClickHouse.DSN, a)
+		if kills == 0 {
+			commandsTell(t, ctx, a)
+		}
+		totals = tally(t, ctx, l.ClickHouse.DSN)
+	})
+	return totals
+}
+
+// through feeds the world in parts. In the middle of each part but the last, with work under way, the process is killed.
+func through(t *testing.T, ctx context.Context, line *pipeline.Line, kills int) world.Truth {
+	w := smallWorld(t, line.Config.Tenant)
+	truth := w.Truth()
 	args := []string{"run", "--set", "runtime.state_dir=" + filepath.Join(t.TempDir(), "state"), "--set", "runtime.session_timeout=6s",
 		"--set", "clickhouse.consume.session_timeout=6s", "--set", "processors.track.settle=1s", "--set", "clickhouse.consume.linger=100ms"}
-	first := spawn(t, io.Discard, nil, args...)
 	next, stop := iter.Pull(w.Deliveries())
 	defer stop()
-	total := delivered(truth)
-	send(t, ctx, line, next, total/2)
-	waitFor(t, ctx, "timelines of a run under way", func() bool { return count(t, ctx, line).Records[topics.Timelines.Name] > 50 })
-	first.kill(t)
+	total, told := delivered(truth), int64(0)
+	for range kills {
+		running := spawn(t, io.Discard, nil, args...)
+		send(t, ctx, line, next, total/(kills+1))
+		waitFor(t, ctx, "timelines of a run under way", func() bool { return count(t, ctx, line).Records[topics.Timelines.Name] > told+50 })
+		running.kill(t)
+		told = count(t, ctx, line).Records[topics.Timelines.Name]
+	}
 	send(t, ctx, line, next, total)
-
-	second := spawn(t, io.Discard, nil, args...)
+	last := spawn(t, io.Discard, nil, args...)
 	if err := line.Drain(ctx, func(int64) {}); err != nil {
 		t.Fatal(err)
 	}
@@ -65,12 +94,41 @@ func TestKilledInTheMiddleItEndsAtTheTruth(t *testing.T) {
 	if err := line.DrainSink(ctx, func(int64) {}); err != nil {
 		t.Fatal(err)
 	}
-	second.stop(t)
+	last.stop(t)
+	return truth
+}
 
-	a := count(t, ctx, line)
-	holds(t, a, truth)
-	landedOnce(t, ctx, l.ClickHouse.DSN, a)
-	commandsTell(t, ctx, a)
+// content sums up what the views hold, by what the law of convergence calls content: not when it was said, nor how often.
+var content = map[string]string{
+	"positions":  "SELECT toString((count(), uniqExact(device_id, device_at))) FROM positions FINAL",
+	"milestones": "SELECT toString((count(), groupBitXor(cityHash64(shipment_id, milestone, classifier, load_id, ifNull(stop_sequence, -1), subject, occurred_at, source_system, agreement, reports.fact_id)))) FROM milestones_current",
+	"timelines":  "SELECT toString((count(), groupBitXor(cityHash64(shipment_id, order_ids, load_ids, state, facts)))) FROM timeline",
+	"orders":     "SELECT toString((count(), groupBitXor(cityHash64(order_id, shipment_ids, load_ids, state, facts)))) FROM order_timeline",
+	"gaps":       "SELECT toString((count(), groupBitXor(cityHash64(gap_id, status, due_at, occurred_at)))) FROM gaps WHERE status = 'OPEN' OR reason = 'late'",
+	"charges":    "SELECT toString((sum(net_minor), count(), groupBitXor(cityHash64(charge_id, currency, net_minor)))) FROM charge_balance WHERE net_minor != 0",
+}
+
+func tally(t *testing.T, ctx context.Context, dsn string) map[string]string {
+	t.Helper()
+	o, err := clickhouse.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := clickhouse.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	totals := map[string]string{}
+	for what, sql := range content {
+		var total string
+		if err := conn.QueryRow(ctx, sql).Scan(&total); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		totals[what] = total
+	}
+	t.Logf("ClickHouse holds %v", totals)
+	return totals
 }
 
 func smallWorld(t *testing.T, tenant string) *world.World {
