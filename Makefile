@@ -36,6 +36,7 @@ demo: tools build ## show the whole pipeline at work: a day of 50 vehicles and 2
 	@$(BIN) demo $(ARGS)
 
 test: tools ## prove it: every rung of tests that this machine can run
+	@sh bench/rig/kafka.sh
 	@mkdir -p $(dir $(SUMMARY))
 	@go test -json -timeout 20m $(TESTFLAGS) ./... | go run ./cmd/internal/rungs -summary $(SUMMARY)
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -15,6 +16,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"waybill/bench/rig"
 	"waybill/bench/world"
 	"waybill/cmd/internal/audit"
 	"waybill/cmd/internal/config"
@@ -27,8 +29,8 @@ import (
 // the truth, each row once in ClickHouse. Kafka, registry and ClickHouse live in another process. The commands then tell
 // what is there.
 func TestKilledInTheMiddleItEndsAtTheTruth(t *testing.T) {
-	disturbed := live(t, 2)
-	undisturbed := live(t, 0)
+	disturbed := live(t, 2, embedded)
+	undisturbed := live(t, 0, embedded)
 	for what, want := range undisturbed {
 		if got := disturbed[what]; got != want || want == "" {
 			t.Errorf("%s in ClickHouse: %s after kills, %s undisturbed", what, got, want)
@@ -36,11 +38,34 @@ func TestKilledInTheMiddleItEndsAtTheTruth(t *testing.T) {
 	}
 }
 
+// The same on Apache Kafka.
+func TestApacheKafkaCarriesAKilledPipelineToTheTruth(t *testing.T) {
+	live(t, 1, apache)
+}
+
+// embedded leaves Kafka to `waybill dev`.
+func embedded(*testing.T) []string { return nil }
+
+// apache starts a real broker. It is looked for from the package's folder, so before the test goes elsewhere.
+func apache(t *testing.T) []string {
+	t.Helper()
+	k, err := rig.StartApacheKafka(t.Context(), t.TempDir())
+	if errors.Is(err, rig.ErrNoApacheKafka) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = k.Stop() })
+	return []string{"WAYBILL_KAFKA_BROKERS=" + strings.Join(k.Brokers(), ","), "WAYBILL_KAFKA_REPLICATION=1"}
+}
+
 // live lets a small world through pipeline processes, killing as many of them in the middle, holds the end against the
 // truth, and gives ClickHouse's totals.
-func live(t *testing.T, kills int) (totals map[string]string) {
+func live(t *testing.T, kills int, kafka func(*testing.T) []string) (totals map[string]string) {
 	t.Run(fmt.Sprintf("killed %d times", kills), func(t *testing.T) {
-		env := startDev(t)
+		instead := kafka(t)
+		env := append(startDev(t), instead...)
 		ctx := within(t, 4*time.Minute)
 		for _, v := range env {
 			name, value, _ := strings.Cut(v, "=")
@@ -55,6 +80,9 @@ func live(t *testing.T, kills int) (totals map[string]string) {
 			t.Fatal(err)
 		}
 		defer line.Close()
+		if _, err := line.Prepare(ctx); err != nil {
+			t.Fatal(err)
+		}
 		truth := through(t, ctx, line, kills)
 		a := count(t, ctx, line)
 		holds(t, a, truth)

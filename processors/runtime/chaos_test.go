@@ -35,7 +35,10 @@ func TestKillsAndMoves(t *testing.T) {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
 	t.Logf("WAYBILL_CHAOS_SEED=%d", seed)
-	k := newCluster(t, counting())
+	newCluster(t, counting()).killsAndMoves(t, seconds, seed)
+}
+
+func (k *cluster) killsAndMoves(t *testing.T, seconds int, seed uint64) {
 	var kills atomic.Int64
 	ctx, stop := context.WithTimeout(t.Context(), time.Duration(seconds)*time.Second)
 	defer stop()
@@ -57,12 +60,12 @@ func TestKillsAndMoves(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 99))
 	for ctx.Err() == nil {
 		k.send(t, 20, 50)
-		switch rng.IntN(40) {
-		case 0:
+		switch move := rng.IntN(40); {
+		case move == 0 && k.Cluster != nil:
 			k.ShufflePartitionLeaders()
-		case 1:
+		case move == 1 && k.Cluster != nil:
 			k.RehashCoordinators()
-		case 2:
+		case move == 2:
 			k.evict(t, "test.counting")
 		}
 		sleep(ctx, 20*time.Millisecond)

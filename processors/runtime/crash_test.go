@@ -19,11 +19,14 @@ func nth(point string, n int64, disk bool) func(string) bool {
 	}
 }
 
-var crashes = []struct {
+// crash is the nth time that a point is met, and whether the disk then has everything.
+type crash struct {
 	point string
 	n     int64
 	disk  bool
-}{
+}
+
+var crashes = []crash{
 	{"processed", 1, true}, {"processed", 3, true}, {"produced", 2, true}, {"flushed", 1, false}, {"flushed", 3, true},
 	{"committed", 1, false}, {"committed", 3, true}, {"applied", 2, false}, {"applied", 5, true},
 	{"fencing", 1, false}, {"fenced", 1, false}, {"restored", 1, true},
@@ -34,20 +37,23 @@ func TestCrashThenRestartInPlace(t *testing.T) {
 	for _, c := range crashes {
 		t.Run(fmt.Sprint(c.point, c.n), func(t *testing.T) {
 			t.Parallel()
-			k := newCluster(t, counting())
-			cfg := testConfig(k, "a", t.TempDir())
-			k.send(t, 700, 13)
-			first := start(t, cfg, nth(c.point, c.n, c.disk), counting())
-			<-first.done
-			if first.err == nil {
-				t.Fatal("the crash did not happen")
-			}
-			k.send(t, 100, 13)
-			second := start(t, cfg, nil, counting())
-			k.check(t)
-			second.halt(t)
+			newCluster(t, counting()).crashThenRestart(t, c)
 		})
 	}
+}
+
+func (k *cluster) crashThenRestart(t *testing.T, c crash) {
+	cfg := testConfig(k, "a", t.TempDir())
+	k.send(t, 700, 13)
+	first := start(t, cfg, nth(c.point, c.n, c.disk), counting())
+	<-first.done
+	if first.err == nil {
+		t.Fatal("the crash did not happen")
+	}
+	k.send(t, 100, 13)
+	second := start(t, cfg, nil, counting())
+	k.check(t)
+	second.halt(t)
 }
 
 // Another instance, with a disk of its own, waits out what the first left open and takes over.
@@ -59,16 +65,19 @@ func TestCrashThenMove(t *testing.T) {
 		}
 		t.Run(fmt.Sprint(c.point, c.n), func(t *testing.T) {
 			t.Parallel()
-			k := newCluster(t, counting())
-			k.send(t, 700, 13)
-			first := start(t, testConfig(k, "a", t.TempDir()), nth(c.point, c.n, c.disk), counting())
-			<-first.done
-			second := start(t, testConfig(k, "b", t.TempDir()), nil, counting())
-			k.send(t, 100, 13)
-			k.check(t)
-			second.halt(t)
+			newCluster(t, counting()).crashThenMove(t, c)
 		})
 	}
+}
+
+func (k *cluster) crashThenMove(t *testing.T, c crash) {
+	k.send(t, 700, 13)
+	first := start(t, testConfig(k, "a", t.TempDir()), nth(c.point, c.n, c.disk), counting())
+	<-first.done
+	second := start(t, testConfig(k, "b", t.TempDir()), nil, counting())
+	k.send(t, 100, 13)
+	k.check(t)
+	second.halt(t)
 }
 
 // A disk that missed what another instance did meanwhile restores the difference; one from another world starts anew.
@@ -156,7 +165,10 @@ func (k *cluster) evict(t *testing.T, group string) {
 // A member that was evicted between its assignment and its fence must not get the fence through.
 func TestEvictedMemberCannotFence(t *testing.T) {
 	t.Parallel()
-	k := newCluster(t, counting())
+	newCluster(t, counting()).evictedCannotFence(t)
+}
+
+func (k *cluster) evictedCannotFence(t *testing.T) {
 	var evicted atomic.Bool
 	in := start(t, testConfig(k, "a", t.TempDir()), func(point string) bool {
 		if point == "fencing" && evicted.CompareAndSwap(false, true) {
@@ -186,29 +198,32 @@ func TestZombieWakesToAnAbort(t *testing.T) {
 	for _, point := range []string{"processed", "flushed"} {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
-			k := newCluster(t, counting())
-			var met atomic.Int64
-			asleep, wake := make(chan struct{}), make(chan struct{})
-			zombie := start(t, testConfig(k, "a", t.TempDir()), func(p string) bool {
-				if p == point && met.Add(1) == 3 {
-					close(asleep)
-					<-wake
-				}
-				return false
-			}, counting())
-			k.send(t, 700, 13)
-			<-asleep
-			other := start(t, testConfig(k, "b", t.TempDir()), nil, counting())
-			k.evict(t, "test.counting")
-			eventually(t, "the other has tasks", func() bool { return other.Stats()[0].Tasks > 0 })
-			k.send(t, 100, 13)
-			close(wake)
-			k.check(t)
-			zombie.halt(t)
-			other.halt(t)
-			if zombie.Stats()[0].Aborts+zombie.Stats()[0].Rebuilds == 0 {
-				t.Error("the zombie's cycle was not undone")
-			}
+			newCluster(t, counting()).zombieWakes(t, point)
 		})
+	}
+}
+
+func (k *cluster) zombieWakes(t *testing.T, point string) {
+	var met atomic.Int64
+	asleep, wake := make(chan struct{}), make(chan struct{})
+	zombie := start(t, testConfig(k, "a", t.TempDir()), func(p string) bool {
+		if p == point && met.Add(1) == 3 {
+			close(asleep)
+			<-wake
+		}
+		return false
+	}, counting())
+	k.send(t, 700, 13)
+	<-asleep
+	other := start(t, testConfig(k, "b", t.TempDir()), nil, counting())
+	k.evict(t, "test.counting")
+	eventually(t, "the other has tasks", func() bool { return other.Stats()[0].Tasks > 0 })
+	k.send(t, 100, 13)
+	close(wake)
+	k.check(t)
+	zombie.halt(t)
+	other.halt(t)
+	if zombie.Stats()[0].Aborts+zombie.Stats()[0].Rebuilds == 0 {
+		t.Error("the zombie's cycle was not undone")
 	}
 }

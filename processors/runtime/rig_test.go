@@ -98,14 +98,15 @@ func countingCalls(calls *atomic.Int64) stream.Spec {
 
 // cluster is a Kafka with the tests' topics.
 type cluster struct {
-	*kfake.Cluster
-	addrs  []string
-	client *kgo.Client
-	adm    *kadm.Client
-	sent   int
-	want   map[string]int64 // records per key
+	*kfake.Cluster // nil on Apache Kafka
+	addrs          []string
+	client         *kgo.Client
+	adm            *kadm.Client
+	sent           int
+	want           map[string]int64 // records per key
 }
 
+// newCluster is an embedded Kafka of the test's own.
 func newCluster(t testing.TB, specs ...stream.Spec) *cluster {
 	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(200*time.Millisecond))
@@ -113,14 +114,30 @@ func newCluster(t testing.TB, specs ...stream.Spec) *cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.RecordPartitioner(Partitioner()), kgo.ProducerLinger(0))
+	k := connect(t, c.ListenAddrs())
+	k.Cluster = c
+	k.create(t, specs...)
+	return k
+}
+
+func connect(t testing.TB, addrs []string) *cluster {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.RecordPartitioner(Partitioner()), kgo.ProducerLinger(0), kgo.MetadataMinAge(50*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	k := &cluster{Cluster: c, addrs: c.ListenAddrs(), client: client, adm: kadm.NewClient(client), want: map[string]int64{}}
-	all := []topics.Topic{inbox, {Name: numbered, Partitions: 4}, {Name: totals, Partitions: 3}, topics.DeadLetters}
-	for _, topic := range append(all, Changelogs("test", specs...)...) {
+	return &cluster{addrs: addrs, client: client, adm: kadm.NewClient(client), want: map[string]int64{}}
+}
+
+// ours are the topics of the tests and of their stages.
+func ours(specs ...stream.Spec) []topics.Topic {
+	return append([]topics.Topic{inbox, {Name: numbered, Partitions: 4}, {Name: totals, Partitions: 3}, topics.DeadLetters}, Changelogs("test", specs...)...)
+}
+
+func (k *cluster) create(t testing.TB, specs ...stream.Spec) {
+	t.Helper()
+	for _, topic := range ours(specs...) {
 		config := map[string]*string{}
 		if topic.Cleanup == topics.Compact {
 			config["cleanup.policy"] = kadm.StringPtr("compact")
@@ -129,7 +146,6 @@ func newCluster(t testing.TB, specs ...stream.Spec) *cluster {
 			t.Fatal(err)
 		}
 	}
-	return k
 }
 
 // send appends records of the counting processor's to keys in turn, and remembers them.

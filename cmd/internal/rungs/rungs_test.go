@@ -31,6 +31,7 @@ const skipping = `{"Action":"output","Package":"waybill/bench/rig","Test":"TestC
 const everyRung = passing + `{"Action":"pass","Package":"waybill/processors/sim","Test":"TestLaw"}
 {"Action":"pass","Package":"waybill/avro","Test":"FuzzOrder/seed#0"}
 {"Action":"pass","Package":"waybill/bench/rig","Test":"TestKafka"}
+{"Action":"pass","Package":"waybill/processors/runtime","Test":"TestApacheKafka/restart"}
 {"Action":"pass","Package":"waybill/topics/wire","Test":"TestGate"}
 `
 

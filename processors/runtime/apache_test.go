@@ -1,0 +1,72 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"waybill/bench/rig"
+)
+
+// The engine on Apache Kafka: what the other tests show on the embedded one. The broker is one for all of these, so they run
+// one after the other, each on topics and a group made anew.
+func TestApacheKafka(t *testing.T) {
+	t.Parallel()
+	broker, err := rig.StartApacheKafka(t.Context(), t.TempDir())
+	if errors.Is(err, rig.ErrNoApacheKafka) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = broker.Stop() })
+	on := func(name string, test func(*testing.T, *cluster)) {
+		t.Run(name, func(t *testing.T) {
+			k := connect(t, broker.Brokers())
+			k.wipe(t)
+			k.create(t, counting())
+			test(t, k)
+		})
+	}
+	for _, c := range crashes {
+		on(fmt.Sprint("restart after ", c.point, c.n), func(t *testing.T, k *cluster) { k.crashThenRestart(t, c) })
+	}
+	for _, c := range crashes {
+		if c.n != 1 {
+			on(fmt.Sprint("move after ", c.point, c.n), func(t *testing.T, k *cluster) { k.crashThenMove(t, c) })
+		}
+	}
+	on("an evicted member cannot fence", func(t *testing.T, k *cluster) { k.evictedCannotFence(t) })
+	for _, point := range []string{"processed", "flushed"} {
+		on("a zombie wakes after "+point, func(t *testing.T, k *cluster) { k.zombieWakes(t, point) })
+	}
+	on("kills and moves", func(t *testing.T, k *cluster) {
+		seed := uint64(time.Now().UnixNano())
+		t.Logf("seed %d", seed)
+		k.killsAndMoves(t, 6, seed)
+	})
+}
+
+// wipe removes the topics and the group of the test before. Kafka takes its time: members must be gone, and a deleted topic
+// lingers.
+func (k *cluster) wipe(t *testing.T) {
+	t.Helper()
+	ctx := context.Background()
+	eventually(t, "the old group and topics are gone", func() bool {
+		groups, err := k.adm.DeleteGroups(ctx, "test.counting")
+		if err != nil || groups["test.counting"].Err != nil && !errors.Is(groups["test.counting"].Err, kerr.GroupIDNotFound) {
+			return false
+		}
+		left := 0
+		for _, topic := range ours(counting()) {
+			if _, err := k.adm.DeleteTopic(ctx, string(topic.Name)); !errors.Is(err, kerr.UnknownTopicOrPartition) {
+				left++
+			}
+		}
+		return left == 0
+	})
+}
