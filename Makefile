@@ -24,7 +24,8 @@ help: ## list the targets
 
 build: ## build bin/waybill
 	$(call need,go,$(GO_IS))
-	go build -trimpath -o $(BIN) ./cmd/waybill
+	@[ -x $(BIN) ] || echo "build: compiling; the first time takes a minute or two, later seconds"
+	go build -o $(BIN) ./cmd/waybill
 
 tools: ## fetch the ClickHouse engine (npm, 178 MB) unless it is there, or $WAYBILL_CHDB names one
 	$(call need,go,$(GO_IS))

@@ -33,7 +33,7 @@ fi
 echo "tools: fetching $name $version from npm (178 MB, 570 MB unpacked)"
 mkdir -p "$prefix"
 cp "$here/clickhouse/package.json" "$here/clickhouse/package-lock.json" "$prefix/"
-quiet="--no-audit --no-fund --ignore-scripts --loglevel=error"
+quiet="--no-audit --no-fund --no-update-notifier --ignore-scripts --loglevel=error"
 if [ "$platform" = linux-x64-gnu ]; then
 	(cd "$prefix" && npm ci $quiet)
 else
