@@ -160,3 +160,30 @@ func TestPlaceVisitedTwice(t *testing.T) {
 		}
 	}
 }
+
+// One package holds lines of two orders: what happened to a line is told to its own order.
+func TestOrdersDoNotSeeEachOthersLines(t *testing.T) {
+	var script []sim.Message
+	for _, n := range []string{"1", "2"} {
+		order, line := id(avro.IdentifierKindOrder, "O"+n), id(avro.IdentifierKindOrderLine, "line"+n)
+		placed := milestone(avro.MilestoneCodeOrderReleased, avro.Source{System: avro.SourceSystemERP}, clock(1, 0), order, line)
+		placed.Links = []avro.Link{link(line, order, avro.ClassifierActual)}
+		packed := milestone(avro.MilestoneCodePacked, wms, clock(3, 0), shipment, line)
+		packed.Links = []avro.Link{link(line, shipment, avro.ClassifierActual)}
+		script = append(script, slices.Concat(file(placed), file(packed), file(milestone(avro.MilestoneCodePicked, wms, clock(2, 0), line)))...)
+	}
+	for order, tl := range orderTimelines(run(t, sim.Options{}, script)) {
+		picked := 0
+		for _, e := range tl.Entries {
+			if e.Milestone == avro.MilestoneCodePicked {
+				picked++
+				if e.Subject.V.Value != strings.Replace(order, "O", "line", 1) {
+					t.Errorf("order %s tells of %s", order, e.Subject.V.Value)
+				}
+			}
+		}
+		if picked != 1 {
+			t.Errorf("order %s tells of %d picks, want its own", order, picked)
+		}
+	}
+}

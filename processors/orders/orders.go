@@ -89,9 +89,10 @@ func derive(tenant string, id avro.Identifier, st state) *avro.OrderTimeline {
 	tl := &avro.OrderTimeline{Tenant: tenant, OrderID: id.Value, Issuer: id.Issuer, Facts: int32(len(own))}
 	tl.Entries = timeline.Policy{Tolerance: timeline.DefaultTolerance}.Entries(own)
 	describe(tl, own)
+	mine := lines(own)
 	for _, v := range st.views.All() {
 		if v.Linked {
-			include(tl, v)
+			include(tl, v, mine)
 		}
 	}
 	slices.Sort(tl.ShipmentIDs)
@@ -125,8 +126,22 @@ func describe(tl *avro.OrderTimeline, own []*avro.Fact) {
 	}
 }
 
-// include adds a shipment's milestones, except those whose report is the order's own already.
-func include(tl *avro.OrderTimeline, v *avro.ShipmentView) {
+// lines are the order's lines, as far as its own facts name them.
+func lines(own []*avro.Fact) []avro.Identifier {
+	var out []avro.Identifier
+	for _, f := range own {
+		for _, id := range f.Identifiers {
+			if id.Kind == avro.IdentifierKindOrderLine {
+				out = append(out, id)
+			}
+		}
+	}
+	return out
+}
+
+// include adds a shipment's milestones, except those whose report is the order's own already, and those of lines of other
+// orders in the same shipment.
+func include(tl *avro.OrderTimeline, v *avro.ShipmentView, mine []avro.Identifier) {
 	tl.ShipmentIDs = append(tl.ShipmentIDs, v.ShipmentID)
 	tl.LoadIDs = append(tl.LoadIDs, v.LoadIDs...)
 	tl.Equipment = append(tl.Equipment, v.Equipment...)
@@ -137,8 +152,14 @@ func include(tl *avro.OrderTimeline, v *avro.ShipmentView) {
 		}
 	}
 	for _, e := range v.Entries {
-		if !known[e.Reports[0].FactID] {
+		if !known[e.Reports[0].FactID] && concerns(e.Subject, mine) {
 			tl.Entries = append(tl.Entries, e)
 		}
 	}
+}
+
+// concerns says whether a part is the order's: a line must be one of its own, where it knows them.
+func concerns(part avro.Opt[avro.Identifier], mine []avro.Identifier) bool {
+	return part.V.Kind != avro.IdentifierKindOrderLine || len(mine) == 0 ||
+		slices.ContainsFunc(mine, func(line avro.Identifier) bool { return ids.Same(line, part.V) })
 }
