@@ -68,6 +68,29 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+const telling = `{"Action":"output","Package":"waybill/processors/track","Test":"TestOutsideDoors","Output":"    doors_test.go:7: 12 doors compared\n"}
+{"Action":"output","Package":"waybill/processors/track","Test":"TestOutsideDoors","Output":"--- PASS: TestOutsideDoors (0.00s)\n"}
+{"Action":"output","Package":"waybill/processors/track","Test":"TestOutsideDoors/one","Output":"--- PASS: TestOutsideDoors/one (0.00s)\n"}
+{"Action":"pass","Package":"waybill/processors/track","Test":"TestOutsideDoors/one"}
+{"Action":"pass","Package":"waybill/processors/track","Test":"TestOutsideDoors"}
+`
+
+func TestOutsideTestsTellWhatTheyCompared(t *testing.T) {
+	var out strings.Builder
+	w := bufio.NewWriter(&out)
+	r, err := read(strings.NewReader(telling), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Flush()
+	if !strings.Contains(out.String(), "12 doors compared") {
+		t.Errorf("not printed:\n%s", out.String())
+	}
+	if !slices.Equal(r.lines, []string{"--- PASS: TestOutsideDoors (0.00s)"}) {
+		t.Errorf("results: %q", r.lines)
+	}
+}
+
 func TestReadPrintsWhatFailedAndWhy(t *testing.T) {
 	var out strings.Builder
 	w := bufio.NewWriter(&out)
