@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -146,6 +147,18 @@ func (k *cluster) create(t testing.TB, specs ...stream.Spec) {
 			t.Fatal(err)
 		}
 	}
+	// A real broker says that a topic is made before it knows it itself.
+	eventually(t, "the new topics are known", func() bool { return k.knows(specs...) })
+}
+
+func (k *cluster) knows(specs ...stream.Spec) bool {
+	for _, topic := range ours(specs...) {
+		ends, err := k.adm.ListEndOffsets(context.Background(), string(topic.Name))
+		if err != nil || ends.Error() != nil || len(ends[string(topic.Name)]) != int(topic.Partitions) {
+			return false
+		}
+	}
+	return true
 }
 
 // send appends records of the counting processor's to keys in turn, and remembers them.
@@ -255,6 +268,15 @@ func (in *instance) halt(t testing.TB) {
 	<-in.done
 	if in.err != nil {
 		t.Fatalf("instance ended with %v", in.err)
+	}
+}
+
+// crashed waits until the instance ended as it was told to, and not otherwise.
+func (in *instance) crashed(t testing.TB) {
+	t.Helper()
+	<-in.done
+	if !errors.Is(in.err, errCrashed) {
+		t.Fatalf("instance ended with %v, want the crash", in.err)
 	}
 }
 
