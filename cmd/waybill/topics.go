@@ -115,7 +115,7 @@ func (a *app) applyTopics(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	deeds, err := cluster.Apply(ctx, kadm.NewClient(client), pipeline.Topics(c), c.Kafka.Replication)
+	deeds, err := cluster.Apply(ctx, client, pipeline.Topics(c), c.Kafka.Replication)
 	if err != nil {
 		return err
 	}

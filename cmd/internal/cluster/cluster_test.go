@@ -2,12 +2,18 @@ package cluster_test
 
 import (
 	"context"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"waybill/bench/rig"
 	"waybill/cmd/internal/cluster"
@@ -15,13 +21,18 @@ import (
 	"waybill/topics"
 )
 
-func start(t *testing.T) (config.Kafka, *kadm.Client) {
+func start(t *testing.T) (*kgo.Client, *kadm.Client) {
 	t.Helper()
 	k, err := rig.StartKafka(rig.KafkaOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.Stop)
+	return connect(t, k)
+}
+
+func connect(t *testing.T, k *rig.Kafka) (*kgo.Client, *kadm.Client) {
+	t.Helper()
 	cfg := config.Default().Kafka
 	cfg.Brokers = k.Brokers()
 	client, err := cluster.Connect(t.Context(), cfg)
@@ -29,7 +40,7 @@ func start(t *testing.T) (config.Kafka, *kadm.Client) {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return cfg, kadm.NewClient(client)
+	return client, kadm.NewClient(client)
 }
 
 func states(t *testing.T, adm *kadm.Client, wanted []topics.Topic) map[cluster.State]int {
@@ -46,12 +57,12 @@ func states(t *testing.T, adm *kadm.Client, wanted []topics.Topic) map[cluster.S
 }
 
 func TestApplyMakesTheCatalogueAndThenNothing(t *testing.T) {
-	_, adm := start(t)
+	client, adm := start(t)
 	all := append(topics.All(), topics.Changelog("waybill", "track", 6))
 	if n := states(t, adm, all); n[cluster.Missing] != len(all) {
 		t.Fatalf("before: %v", n)
 	}
-	deeds, err := cluster.Apply(t.Context(), adm, all, -1)
+	deeds, err := cluster.Apply(t.Context(), client, all, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +72,7 @@ func TestApplyMakesTheCatalogueAndThenNothing(t *testing.T) {
 	if n := states(t, adm, all); n[cluster.Same] != len(all) {
 		t.Errorf("after: %v", n)
 	}
-	deeds, err = cluster.Apply(t.Context(), adm, all, -1)
+	deeds, err = cluster.Apply(t.Context(), client, all, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +82,7 @@ func TestApplyMakesTheCatalogueAndThenNothing(t *testing.T) {
 }
 
 func TestApplyMendsConfigurationAndLeavesPartitionsAndStrangers(t *testing.T) {
-	_, adm := start(t)
+	client, adm := start(t)
 	inbox := topics.ResolveInbox
 	if _, err := adm.CreateTopic(t.Context(), inbox.Partitions, -1, map[string]*string{"retention.ms": kadm.StringPtr("1000")}, string(inbox.Name)); err != nil {
 		t.Fatal(err)
@@ -86,7 +97,7 @@ func TestApplyMendsConfigurationAndLeavesPartitionsAndStrangers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	deeds, err := cluster.Apply(t.Context(), adm, []topics.Topic{inbox, fewer}, -1)
+	deeds, err := cluster.Apply(t.Context(), client, []topics.Topic{inbox, fewer}, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,6 +116,55 @@ func TestApplyMendsConfigurationAndLeavesPartitionsAndStrangers(t *testing.T) {
 	if !there.Has("stranger") {
 		t.Error("a topic that is not ours was deleted")
 	}
+}
+
+// A real broker says that a topic is made before it knows it itself: Apply comes back when it does.
+func TestApplyWaitsUntilTheBrokersKnow(t *testing.T) {
+	k, err := rig.StartKafka(rig.KafkaOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.Stop)
+	client, _ := connect(t, k)
+	var ignorance atomic.Int32 // answers for which the broker knows no topic
+	ignorance.Store(4)
+	k.Cluster.ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		req := r.(*kmsg.MetadataRequest)
+		k.Cluster.KeepControl()
+		if len(req.Topics) == 0 || ignorance.Load() == 0 {
+			return nil, nil, false
+		}
+		ignorance.Add(-1)
+		return ignorant(t, req, k.Brokers()[0]), nil, true
+	})
+	if _, err := cluster.Apply(t.Context(), client, []topics.Topic{topics.Orders}, -1); err != nil {
+		t.Fatal(err)
+	}
+	if left := ignorance.Load(); left != 0 {
+		t.Errorf("Apply came back while the broker would still deny the topic %d times", left)
+	}
+}
+
+// ignorant is the answer of a broker that knows itself and no topic.
+func ignorant(t *testing.T, req *kmsg.MetadataRequest, broker string) kmsg.Response {
+	host, port, err := net.SplitHostPort(broker)
+	if err != nil {
+		t.Error(err)
+	}
+	number, err := strconv.ParseInt(port, 10, 32)
+	if err != nil {
+		t.Error(err)
+	}
+	resp := req.ResponseKind().(*kmsg.MetadataResponse)
+	b := kmsg.NewMetadataResponseBroker()
+	b.Host, b.Port = host, int32(number)
+	resp.Brokers = append(resp.Brokers, b)
+	for _, wanted := range req.Topics {
+		topic := kmsg.NewMetadataResponseTopic()
+		topic.Topic, topic.ErrorCode = wanted.Topic, kerr.UnknownTopicOrPartition.Code
+		resp.Topics = append(resp.Topics, topic)
+	}
+	return resp
 }
 
 func TestConnectSaysWhatToDo(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"waybill/topics"
 )
@@ -35,10 +36,7 @@ type Status struct {
 
 // Compare holds wanted topics against the cluster.
 func Compare(ctx context.Context, adm *kadm.Client, wanted []topics.Topic) ([]Status, error) {
-	names := make([]string, len(wanted))
-	for i, t := range wanted {
-		names[i] = string(t.Name)
-	}
+	names := namesOf(wanted)
 	// Asking for authorised operations goes past the client's cache, which would hide what was created a moment ago.
 	there, err := adm.ListTopics(kadm.WithAuthorizedOps(ctx), names...)
 	if err != nil {
@@ -55,6 +53,14 @@ func Compare(ctx context.Context, adm *kadm.Client, wanted []topics.Topic) ([]St
 		}
 	}
 	return out, nil
+}
+
+func namesOf(list []topics.Topic) []string {
+	out := make([]string, len(list))
+	for i, t := range list {
+		out[i] = string(t.Name)
+	}
+	return out
 }
 
 func status(t topics.Topic, there kadm.TopicDetail, has map[string]string) (Status, error) {
@@ -114,8 +120,9 @@ type Deed struct {
 }
 
 // Apply makes missing topics and sets configuration that differs. It deletes nothing, and it does not add partitions to a
-// topic: the keys on it would move away from their state.
-func Apply(ctx context.Context, adm *kadm.Client, wanted []topics.Topic, replication int16) ([]Deed, error) {
+// topic: the keys on it would move away from their state. When it returns, every broker knows the topics.
+func Apply(ctx context.Context, client *kgo.Client, wanted []topics.Topic, replication int16) ([]Deed, error) {
+	adm := kadm.NewClient(client)
 	all, err := Compare(ctx, adm, wanted)
 	if err != nil {
 		return nil, err
@@ -128,7 +135,7 @@ func Apply(ctx context.Context, adm *kadm.Client, wanted []topics.Topic, replica
 		}
 		deeds = append(deeds, Deed{string(s.Topic.Name), did})
 	}
-	return deeds, nil
+	return deeds, await(ctx, client, created(all))
 }
 
 func apply(ctx context.Context, adm *kadm.Client, s Status, replication int16) (string, error) {

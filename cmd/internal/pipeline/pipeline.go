@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 	"golang.org/x/sync/errgroup"
@@ -83,7 +82,7 @@ type Prepared struct {
 
 // Prepare makes topics, registers schemas and creates tables. Production does each by its own command; dev and demo do all.
 func (l *Line) Prepare(ctx context.Context) (p Prepared, err error) {
-	if p.Topics, err = cluster.Apply(ctx, kadm.NewClient(l.Client), Topics(l.Config), l.Config.Kafka.Replication); err != nil {
+	if p.Topics, err = cluster.Apply(ctx, l.Client, Topics(l.Config), l.Config.Kafka.Replication); err != nil {
 		return p, err
 	}
 	if p.Schemas, err = wire.RegisterAll(ctx, l.registry, wire.Subjects(topics.All()...)); err != nil {
