@@ -31,7 +31,7 @@ func DefaultConfig() Config {
 		App: "waybill", Instance: "0", Brokers: []string{"127.0.0.1:9092"}, StateDir: "state",
 		CommitInterval: 100 * time.Millisecond, CycleRecords: 5000, CycleBytes: 8 << 20,
 		SessionTimeout: 10 * time.Second, RebalanceTimeout: 20 * time.Second, TransactionTimeout: 40 * time.Second,
-		MaxMessageBytes: 1_000_012, CacheBytes: 256 << 20, KeepDecoded: 50_000,
+		MaxMessageBytes: 1_000_012, CacheBytes: 256 << 20, KeepDecoded: 10_000,
 	}
 }
 
