@@ -26,7 +26,7 @@ const group = "test.sink"
 type plain struct{}
 
 func (plain) DecodeAlias(_ context.Context, b []byte) (avro.Record, error) {
-	if string(b) == "bad" {
+	if strings.HasPrefix(string(b), "bad") {
 		return nil, fault.Poisonf("BAD_MAGIC", "it says bad")
 	}
 	return &avro.Position{DeviceID: string(b)}, nil
@@ -349,6 +349,33 @@ func TestUnreadableRecordsAreBuried(t *testing.T) {
 	m.check(t, 5)
 	l := readLetter(t, k)
 	if l.Topic != bad.Topic || l.Offset != bad.Offset || l.Stage != "sink.test" || l.Reason != "BAD_MAGIC" || string(l.Value.V) != "bad" || string(l.Key.V) != "k" || len(l.Headers) != 1 {
+		t.Errorf("the letter says %+v", l)
+	}
+}
+
+// A letter that no broker takes would end the sink at every start.
+func TestRecordsTooLongForALetterAreBuried(t *testing.T) {
+	k, cl := startKafka(t, 1)
+	const limit = 1_000_012
+	for _, r := range []*kgo.Record{
+		{Value: append([]byte("bad"), make([]byte, limit-500)...)},
+		{Key: make([]byte, limit*7/10), Value: []byte("bad")},
+	} {
+		r.Topic = string(topics.Positions.Name)
+		if err := cl.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cl.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cl.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := untilLanded(t, cl, consumer(t, k, config(), newMemory())); err != nil {
+		t.Fatal(err)
+	}
+	if l := readLetter(t, k); l.Value.Ok || l.Reason != "BAD_MAGIC" || !strings.Contains(strings.Join(l.Causes, "\n"), "positions.v1/0@") {
 		t.Errorf("the letter says %+v", l)
 	}
 }

@@ -12,14 +12,19 @@ import (
 	"waybill/topics/wire"
 )
 
+// maxLetter keeps a letter with all that frames it below what the client and brokers take by default, 1,000,012 bytes.
+const maxLetter = 1_000_012 - 256
+
 // bury stores a record that cannot be used as a dead letter, and returns when Kafka has it. A crash before the block is
 // committed buries it again: readers tell letters apart by topic, partition, offset and stage.
 func (s *session) bury(ctx context.Context, r *kgo.Record, because error) error {
-	value, err := s.encoder.Append(ctx, nil, topics.DeadLetters.Name, letter(r, s.cfg.Stage, because))
+	about := letter(r, s.cfg.Stage, because)
+	wire.FitLetter(about, maxLetter)
+	value, err := s.encoder.Append(ctx, nil, topics.DeadLetters.Name, about)
 	if err != nil {
 		return fmt.Errorf("encode dead letter: %w", err)
 	}
-	dead := &kgo.Record{Topic: string(topics.DeadLetters.Name), Key: r.Key, Value: value}
+	dead := &kgo.Record{Topic: string(topics.DeadLetters.Name), Key: wire.LetterKey(r.Key), Value: value}
 	if err := s.client.ProduceSync(ctx, dead).FirstErr(); err != nil {
 		return classified(fmt.Errorf("produce dead letter: %w", err))
 	}

@@ -35,20 +35,10 @@ func (w *work) bury(ctx context.Context) error {
 }
 
 func (w *work) letter(ctx context.Context, in *input) (*kgo.Record, error) {
-	r, err := w.encodeLetter(ctx, LetterOf(in.raw, w.spec.Name, in.dead), in.raw.Key)
-	if err != nil || w.fits(r) == nil {
-		return r, err
-	}
-	// The raw record was near the limit itself. It stays where it was read: the letter says where.
-	short := LetterOf(in.raw, w.spec.Name, in.dead)
-	short.Causes = append(short.Causes, fmt.Sprintf("the value of %d bytes and the headers are left out, they do not fit a dead letter: read them at %s", len(in.raw.Value), at(in.raw)))
-	short.Value, short.Headers = avro.Opt[[]byte]{}, nil
-	return w.encodeLetter(ctx, short, in.raw.Key)
-}
-
-func (w *work) encodeLetter(ctx context.Context, letter *avro.DeadLetter, key []byte) (*kgo.Record, error) {
+	letter := LetterOf(in.raw, w.spec.Name, in.dead)
+	wire.FitLetter(letter, w.cfg.MaxMessageBytes-recordOverhead)
 	value, err := w.deps.Encoder.Append(ctx, nil, topics.DeadLetters.Name, letter)
-	return &kgo.Record{Topic: string(topics.DeadLetters.Name), Partition: byKey, Key: append([]byte{}, key...), Value: value}, err
+	return &kgo.Record{Topic: string(topics.DeadLetters.Name), Partition: byKey, Key: wire.LetterKey(in.raw.Key), Value: value}, err
 }
 
 // LetterOf is the dead letter of a record that a stage or sink refused for the given reason.

@@ -124,6 +124,21 @@ func TestPoisonBecomesDeadLetter(t *testing.T) {
 	}
 }
 
+// What is too long for a letter stays where it was read: a letter that no broker takes would hold up the stage for ever.
+func TestRecordsTooLongForALetterStillDie(t *testing.T) {
+	t.Parallel()
+	k := newCluster(t, counting())
+	limit := testConfig(k, "a", "").MaxMessageBytes
+	for _, size := range []struct{ key, value int }{{1, limit - 500}, {limit - 500, 1}, {limit * 7 / 10, 10}, {limit / 3, limit / 3}} {
+		k.produce(t, &kgo.Record{Topic: string(inbox.Name), Partition: byKey, Key: make([]byte, size.key), Value: make([]byte, size.value)})
+	}
+	in := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
+	eventually(t, "four dead letters", func() bool { return in.Stats()[0].DeadLetters == 4 })
+	k.send(t, 10, 3)
+	k.check(t)
+	in.halt(t)
+}
+
 // A batch full of poison is run twice at most, not once per record.
 func TestMuchPoisonCostsLittle(t *testing.T) {
 	t.Parallel()
