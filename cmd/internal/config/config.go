@@ -38,6 +38,21 @@ var derived = []string{"runtime.app", "runtime.brokers", "clickhouse.consume.gro
 // derive fills them.
 func (c *Config) derive() {
 	c.Runtime.App, c.Runtime.Brokers = c.Kafka.App, c.Kafka.Brokers
+	c.Registry.part()
+}
+
+// part takes user and password out of the URL: errors and logs show it.
+func (r *Registry) part() {
+	u, err := url.Parse(r.URL)
+	if err != nil || u.User == nil {
+		return
+	}
+	if r.User == "" {
+		r.User = u.User.Username()
+		r.Password, _ = u.User.Password()
+	}
+	u.User = nil
+	r.URL = u.String()
 }
 
 // Kafka says which cluster, and who we are to it.
@@ -130,13 +145,21 @@ func (k Kafka) faults() []error {
 	return errs
 }
 
+// shown is a wrong address for people, unless it may hold a password.
+func shown(address string) string {
+	if strings.Contains(address, "@") {
+		return " cannot be read"
+	}
+	return fmt.Sprintf(" is %q", address)
+}
+
 func (c Config) otherFaults() []error {
 	var errs []error
 	if c.Tenant == "" {
 		errs = append(errs, errors.New("tenant is empty: every key begins with it, so give it a name"))
 	}
 	if u, err := url.Parse(c.Registry.URL); err != nil || u.Host == "" || !strings.HasPrefix(u.Scheme, "http") {
-		errs = append(errs, fmt.Errorf("registry.url is %q: give http://host:port or https://host:port", c.Registry.URL))
+		errs = append(errs, fmt.Errorf("registry.url%s: give http://host:port or https://host:port", shown(c.Registry.URL)))
 	}
 	if c.Ticks.Every <= 0 {
 		errs = append(errs, fmt.Errorf("ticks.every is %v: give a positive duration such as 1s", c.Ticks.Every))

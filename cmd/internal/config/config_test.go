@@ -110,6 +110,21 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 }
 
+// The address is in errors and logs.
+func TestRegistryAddressLosesItsPassword(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, url := range []string{"http://me:hunter2@host:8081", "ftp://me:hunter2@host", "http://me:hun ter2@ho st"} {
+		t.Setenv("WAYBILL_REGISTRY_URL", url)
+		l, err := Load(Where{})
+		if err != nil && strings.Contains(err.Error(), "hun") {
+			t.Errorf("%s: the error shows it: %v", url, err)
+		}
+		if err == nil && l.Registry != (Registry{URL: "http://host:8081", User: "me", Password: "hunter2"}) {
+			t.Errorf("%s: got %+v", url, l.Registry)
+		}
+	}
+}
+
 func TestKubernetesServiceLinksAreNoKeys(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("WAYBILL_SERVICE_HOST", "10.0.0.1")
