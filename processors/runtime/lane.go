@@ -10,6 +10,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"waybill/topics/fault"
@@ -220,7 +221,7 @@ func (l *lane) end(ctx context.Context, done []*work, cause error) error {
 	switch {
 	case err != nil:
 		// Committed or not: nobody here knows. The changelog does, so everything is rebuilt from it.
-		return errors.Join(kafka(fmt.Errorf("end transaction: %w", err)), fatal(cause))
+		return errors.Join(kafka(fmt.Errorf("end transaction: %w", l.rival(err))), fatal(cause))
 	case committed:
 		return l.commit(done)
 	}
@@ -229,6 +230,14 @@ func (l *lane) end(ctx context.Context, done []*work, cause error) error {
 		return err
 	}
 	return l.again(ctx, cause)
+}
+
+// rival adds what fencing that never ends means. It is not fatal: after a stall or a slow rebalance it happens once, and heals.
+func (l *lane) rival(err error) error {
+	if errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) {
+		return fmt.Errorf("%w: where this goes on, another process runs as instance %q of %s: give each its own runtime.instance", err, l.cfg.Instance, l.cfg.App)
+	}
+	return err
 }
 
 // fatal is err, if it is.

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"waybill/avro"
@@ -217,6 +219,14 @@ func TestMissingTopicIsNamed(t *testing.T) {
 	}
 	if err := e.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "test.counting.changelog") {
 		t.Errorf("got %v, want the missing topic by name", err)
+	}
+}
+
+// Two processes of one instance fence each other for ever; the log says how to end that.
+func TestTwinInstancesAreTold(t *testing.T) {
+	err := (&lane{stage: &stage{cfg: Config{App: "test", Instance: "a"}}}).rival(fmt.Errorf("end: %w", kerr.ProducerFenced))
+	if !errors.Is(err, kerr.ProducerFenced) || !strings.Contains(err.Error(), `instance "a" of test: give each its own runtime.instance`) {
+		t.Errorf("got %v", err)
 	}
 }
 

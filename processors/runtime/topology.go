@@ -58,7 +58,7 @@ func (s *stage) topology(ctx context.Context, adm *kadm.Client) (topology, error
 		t.partitions[name], t.ids[name] = int32(len(d.Partitions)), d.ID
 	}
 	if len(missing) > 0 {
-		return t, fmt.Errorf("topics missing: %s: create the catalogue's topics and the changelogs before the stages start", strings.Join(missing, ", "))
+		return t, fmt.Errorf("topics missing: %s: create them with `waybill topics apply`, and start again", strings.Join(missing, ", "))
 	}
 	if !s.spec.Keyed {
 		return t, nil
