@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"syscall"
@@ -68,6 +69,17 @@ func classified(err error) error {
 	}
 	if isConnection(err) {
 		return fault.Retry(err)
+	}
+	return err
+}
+
+// remedied says what to do where the server's code tells it.
+func remedied(err error) error {
+	switch Code(err) {
+	case 16, 60, 81: // NO_SUCH_COLUMN_IN_TABLE, UNKNOWN_TABLE, UNKNOWN_DATABASE
+		return fmt.Errorf("the tables are not there, or of an older release: run `waybill clickhouse migrate`: %w", err)
+	case 192, 193, 194, 497, 516: // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, ACCESS_DENIED, AUTHENTICATION_FAILED
+		return fmt.Errorf("check user, password and grants in clickhouse.dsn: %w", err)
 	}
 	return err
 }

@@ -53,7 +53,7 @@ func (w *writer) Write(ctx context.Context, b *sinks.Block) error {
 	defer cancel()
 	for _, part := range split(b) {
 		if err := w.insert(ctx, part); err != nil {
-			return fmt.Errorf("insert %d rows into %s: %w", len(part.rows), part.table, classified(err))
+			return fmt.Errorf("insert %d rows into %s: %w", len(part.rows), part.table, remedied(classified(err)))
 		}
 	}
 	return nil

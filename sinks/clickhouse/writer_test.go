@@ -53,6 +53,16 @@ func block(from, next int64, records ...avro.Record) *sinks.Block {
 	return b
 }
 
+// A sink that starts before the tables are there ends with what to do.
+func TestMissingTablesAreNamed(t *testing.T) {
+	cfg, _ := emptyDatabase(t)
+	s := newSink(t, cfg)
+	err := s.writer.Write(t.Context(), block(0, 1, full(0)[0]))
+	if err == nil || fault.Of(err) != fault.Fatal || !strings.Contains(err.Error(), "waybill clickhouse migrate") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func newSink(t testing.TB, cfg Config) *Sink {
 	t.Helper()
 	s, err := New(cfg, "test", nil)
