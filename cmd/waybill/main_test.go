@@ -64,6 +64,10 @@ func TestWrongUse(t *testing.T) {
 		{"no ClickHouse", []string{"gaps", "--clickhouse", "clickhouse://x@127.0.0.1:1/x"}, exitFailed, "--clickhouse"},
 		{"no registry", []string{"schemas", "check", "--registry", "http://127.0.0.1:1"}, exitFailed, "--registry"},
 		{"a demo of no folder", []string{"demo", "--data", "none"}, exitUsage, "none"},
+		{"a processor that is not there", []string{"run", "--processors", "track,trak"}, exitUsage, "normalise, track"},
+		{"replay of an unknown format", []string{"replay", "--format", "xml", "main_test.go"}, exitUsage, "ocel"},
+		{"replay of a file that is not there", []string{"replay", "--format", "ocel", "none.csv"}, exitUsage, "replay: none.csv is not there"},
+		{"replay without a mapping", []string{"replay", "--format", "csv", "none.csv"}, exitUsage, "needs a mapping"},
 		{"replay without a format", []string{"replay", "x"}, exitUsage, "ocel"},
 	}
 	for _, tc := range tests {

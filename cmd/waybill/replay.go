@@ -32,6 +32,9 @@ of name. Nothing is read into the payloads here: what makes no sense ends as a d
 			return usageError{fmt.Errorf("replay: give --format: one of %s", strings.Join(feed.Formats(), ", "))}
 		}
 		s.Paths = paths
+		if err := s.Check(); err != nil {
+			return usageError{fmt.Errorf("replay: %w", err)}
+		}
 		return a.replay(c.Context(), s)
 	}
 	return cmd

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +27,9 @@ Topics, schemas and tables must be there: waybill topics apply, waybill schemas 
 	ticks := f.Bool("ticks", true, "let time pass in the inboxes of the stages that run here")
 	_ = cmd.RegisterFlagCompletionFunc("processors", cobra.FixedCompletions(stageNames(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
+		if have := stageNames(); slices.ContainsFunc(*stages, func(s string) bool { return !slices.Contains(have, s) }) {
+			return usageError{fmt.Errorf("--processors %s: give some of %s", strings.Join(*stages, ","), strings.Join(have, ", "))}
+		}
 		withSink := *sink && (len(*stages) == 0 || f.Changed("sink"))
 		return a.run(c.Context(), pipeline.Run{Stages: *stages, Sink: withSink, Ticks: *ticks})
 	}

@@ -96,6 +96,12 @@ func (s Source) Messages() iter.Seq2[*avro.PartnerMessage, error] {
 	}
 }
 
+// Check finds what can be known to be wrong before anything is sent: the format, the mapping's absence, the paths.
+func (s Source) Check() error {
+	_, err := s.files()
+	return err
+}
+
 // files lists what there is to read, and checks it before anything is sent.
 func (s Source) files() ([]*file, error) {
 	f, ok := forms()[s.Format]
@@ -169,9 +175,12 @@ func (f *file) message(p piece, header string) *avro.PartnerMessage {
 	m := &avro.PartnerMessage{
 		Tenant: f.Tenant, Format: f.Format, Mapping: f.Mapping, Partner: f.Partner, Name: f.name, Line: p.line, Header: header, Payload: p.text,
 	}
+	if len(header) > MaxPayload-len(p.text) { // together no record holds them
+		m.Payload, p.size = p.text[:min(len(p.text), MaxKept)], p.size+int64(len(header))
+	}
 	if p.size > int64(len(p.text)) {
 		m.Format = adapter.Oversize
-		m.Header = fmt.Sprintf("%d bytes of %s, the limit is %d: split it; its first %d bytes are kept", p.size, f.Format, MaxPayload, len(p.text))
+		m.Header = fmt.Sprintf("%d bytes of %s, the limit is %d: split it; its first %d bytes are kept", p.size, f.Format, MaxPayload, len(m.Payload))
 	}
 	return m
 }

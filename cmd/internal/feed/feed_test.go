@@ -125,6 +125,15 @@ func TestOversize(t *testing.T) {
 	}
 }
 
+// A row that fits alone, under a header that fits alone, is too large where they do not fit together.
+func TestHeaderAndRowTogetherAreOversize(t *testing.T) {
+	half := strings.Repeat("x", feed.MaxPayload*2/3)
+	got := read(t, feed.Source{Format: "csv", Mapping: "m", Paths: []string{write(t, "a.csv", half+"\n"+half+"\n")}})
+	if len(got) != 1 || got[0].Format != "oversize" || len(got[0].Payload) != feed.MaxKept || len(got[0].Header) > 1000 {
+		t.Errorf("got %d messages, first %s with a header of %d bytes and %d bytes", len(got), got[0].Format, len(got[0].Header), len(got[0].Payload))
+	}
+}
+
 func TestLargestPayloadIsWhole(t *testing.T) {
 	large := bytes.Repeat([]byte("x"), feed.MaxPayload-1)
 	got := read(t, feed.Source{Format: "hsl", Paths: []string{write(t, "a.dump", string(large)+"\n")}})
@@ -146,6 +155,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"no mapping", feed.Source{Format: "csv", Paths: []string{empty}}, "needs a mapping"},
 		{"empty folder", feed.Source{Format: "hsl", Paths: []string{empty}}, "holds no hsl file (.dump)"},
 		{"empty log", feed.Source{Format: "ocel", Paths: []string{write(t, "a.csv", "")}}, "it is empty: want a header line"},
+		{"empty table after a full one", feed.Source{Format: "csv", Mapping: "m", Paths: []string{write(t, "a.csv", "h\n1\n"), write(t, "b.csv", "")}}, "it is empty: want a header line"},
 		{"no log", feed.Source{Format: "ocel", Paths: []string{write(t, "a.csv", "ocel_id,name\n")}}, "lacks id, type or time"},
 		{"strange column", feed.Source{Format: "ocel", Paths: []string{write(t, "a.csv", "id,type,time,ships\n")}}, "no mapping knows all columns"},
 		{"no object columns", feed.Source{Format: "ocel", Paths: []string{write(t, "a.csv", "id,type,time\n")}}, "name the one that is meant"},

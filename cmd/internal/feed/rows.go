@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"waybill/avro"
+	"waybill/processors/normalise/mapped"
 	"waybill/processors/normalise/ocel"
 )
 
@@ -52,14 +53,15 @@ func (f *file) read(loop func(*pieces, func(*avro.PartnerMessage, error) bool) e
 	}
 }
 
-// check opens the file, so that what cannot be read is known before anything is sent; of an event log it finds the mapping.
+// check opens the file, so that what cannot be read is known before anything is sent, a table without a header line too; of
+// an event log it finds the mapping.
 func (f *file) check() error {
 	r, err := os.Open(f.path)
 	if err != nil {
 		return err
 	}
 	defer r.Close() // it was only read
-	if f.Format != ocel.Format {
+	if f.Format != ocel.Format && f.Format != mapped.CSV {
 		return nil
 	}
 	_, err = f.header(cut(r))
