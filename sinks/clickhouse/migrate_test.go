@@ -56,3 +56,17 @@ func TestEveryTableHasTheDeduplicationWindow(t *testing.T) {
 		t.Errorf("%d tables looked at, want at least 8", total)
 	}
 }
+
+// Analysts learn what a column is from the column.
+func TestEveryTableAndColumnHasAComment(t *testing.T) {
+	_, conn := database(t)
+	without := ask[[]string](t, conn, `SELECT groupArray(name) FROM system.tables WHERE database = currentDatabase() AND name != ? AND comment = ''`, versions)
+	if len(without) > 0 {
+		t.Errorf("no comment on %v", without)
+	}
+	without = ask[[]string](t, conn, `SELECT groupArray(table || '.' || name) FROM system.columns WHERE database = currentDatabase() AND comment = ''
+		AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name != ?)`, versions)
+	if len(without) > 0 {
+		t.Errorf("no comment on %v", without)
+	}
+}
