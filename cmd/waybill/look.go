@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,7 @@ func (a *app) look(ctx context.Context, do func(config.Config, show.Format, *que
 func (a *app) timelineCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "timeline", Short: "Draw the timeline of a shipment or an order, plan against actual", Args: cobra.NoArgs,
-		Example: "  waybill timeline --shipment SH-000017\n  waybill timeline --order 4500017 -o json",
+		Example: "  waybill timeline --shipment SH1000111\n  waybill timeline --order SO1000111 -o json",
 	}
 	shipment := cmd.Flags().String("shipment", "", "shipment id")
 	order := cmd.Flags().String("order", "", "order id")
@@ -127,6 +128,10 @@ func (a *app) chargesCmd() *cobra.Command {
 	period := fl.String("period", "", "of one accounting period, YYYY-MM")
 	limit := fl.Int("limit", 100, "most lines to list; 0: all")
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
+		// A period that cannot be would answer "no charges", which reads as nothing to bill.
+		if _, err := time.Parse("2006-01", *period); *period != "" && err != nil {
+			return usageError{fmt.Errorf("--period %s: give a month as YYYY-MM", *period)}
+		}
 		return a.look(c.Context(), func(cfg config.Config, f show.Format, db *query.DB) error {
 			lines, err := db.Charges(c.Context(), query.Filter{Tenant: cfg.Tenant, Shipment: *shipment, Period: *period, Limit: *limit})
 			if err != nil {

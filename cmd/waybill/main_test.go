@@ -60,6 +60,8 @@ func TestWrongUse(t *testing.T) {
 		{"a file that is not there", []string{"config", "--config", "none.yaml"}, exitUsage, "none.yaml"},
 		{"a timeline of nothing", []string{"timeline"}, exitUsage, "--shipment ID or --order ID"},
 		{"a status that is not there", []string{"gaps", "--status", "ajar"}, exitUsage, "open, closed, waived or all"},
+		{"a period that cannot be", []string{"charges", "--period", "2026-13"}, exitUsage, "YYYY-MM"},
+		{"replay of nothing", []string{"replay", "--format", "ocel"}, exitUsage, "files or folders"},
 		{"no Kafka", []string{"topics", "list", "--brokers", "127.0.0.1:1"}, exitFailed, "--brokers"},
 		{"no ClickHouse", []string{"gaps", "--clickhouse", "clickhouse://x@127.0.0.1:1/x"}, exitFailed, "--clickhouse"},
 		{"no registry", []string{"schemas", "check", "--registry", "http://127.0.0.1:1"}, exitFailed, "--registry"},

@@ -16,15 +16,19 @@ import (
 
 func (a *app) replayCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "replay --format FORMAT PATH…", Short: "Send what files hold to the partners' topic", Args: cobra.MinimumNArgs(1),
+		Use: "replay --format FORMAT PATH…", Short: "Send what files hold to the partners' topic", Args: somePath,
 		Long: `Send what files hold to the partners' topic, a message a row, line or document. Of a folder, all files of the format are read, in order
-of name. Nothing is read into the payloads here: what makes no sense ends as a dead letter, with its bytes.`,
-		Example: "  waybill replay --format ocel logs/\n  waybill replay --format csv --mapping acme --partner ACME status.csv",
+of name. Nothing is read into the payloads here: what makes no sense ends as a dead letter, with its bytes, and so
+does a message that asks for a mapping which waybill run does not have.
+
+A mapping is a YAML or JSON file that says what the fields of csv or json mean. scms ships; waybill run reads your own from the folder
+processors.normalise.mapping_dir.`,
+		Example: "  waybill replay --format ocel logs/\n  waybill replay --format csv --mapping scms --partner SCMS deliveries.csv",
 	}
 	var s feed.Source
 	f := cmd.Flags()
-	f.StringVar(&s.Format, "format", "", "what the files are")
-	f.StringVar(&s.Mapping, "mapping", "", "which mapping says what the fields of csv and json mean")
+	f.StringVar(&s.Format, "format", "", "what the files are: "+strings.Join(feed.Formats(), ", "))
+	f.StringVar(&s.Mapping, "mapping", "", "name of the mapping that says what the fields of csv and json mean")
 	f.StringVar(&s.Partner, "partner", "", "who sent them (default: the format's name)")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(feed.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(c *cobra.Command, paths []string) error {
@@ -38,6 +42,13 @@ of name. Nothing is read into the payloads here: what makes no sense ends as a d
 		return a.replay(c.Context(), s)
 	}
 	return cmd
+}
+
+func somePath(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return errors.New("replay: name the files or folders to send")
+	}
+	return nil
 }
 
 // replayed is what was sent, as programs read it.
