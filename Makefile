@@ -24,7 +24,7 @@ help: ## list the targets
 
 build: ## build bin/waybill
 	$(call need,go,$(GO_IS))
-	@[ -x $(BIN) ] || echo "build: compiling; the first time takes a minute or two, later seconds"
+	@[ -x $(BIN) ] || echo "build: compiling; the first time takes minutes (four on two busy cores), later seconds"
 	go build -o $(BIN) ./cmd/waybill
 
 tools: ## fetch the ClickHouse engine (npm, 178 MB) unless it is there, or $WAYBILL_CHDB names one

@@ -20,6 +20,6 @@ done
 echo "tools: fetching Apache Kafka $version from Maven Central (44 MB)"
 rm -rf "$prefix/lib" "$prefix/part"
 mkdir -p "$prefix"
-mvn -q -B -f "$here/kafka/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(cd "$prefix" && pwd)/part"
+mvn -q -B -Dstyle.color=never -f "$here/kafka/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(cd "$prefix" && pwd)/part"
 mv "$prefix/part" "$prefix/lib"
 echo "tools: Apache Kafka $version is in place"
