@@ -76,6 +76,10 @@ func FuzzHeader(f *testing.F) { fuzzRecord(f, func() Record { return new(Header)
 
 func FuzzPartnerMessage(f *testing.F) { fuzzRecord(f, func() Record { return new(PartnerMessage) }) }
 
+func FuzzSnapshot(f *testing.F) { fuzzRecord(f, func() Record { return new(Snapshot) }) }
+
+func FuzzSweep(f *testing.F) { fuzzRecord(f, func() Record { return new(Sweep) }) }
+
 func FuzzTick(f *testing.F) { fuzzRecord(f, func() Record { return new(Tick) }) }
 
 func FuzzExpectation(f *testing.F) { fuzzRecord(f, func() Record { return new(Expectation) }) }

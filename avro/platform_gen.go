@@ -258,6 +258,100 @@ func (r *Tick) setDefault(k int) {
 	}
 }
 
+// A stage telling itself, in the partition where it stands, to go on revisiting the keys that depend on
+// reference data that changed.
+//
+// Avro: waybill.platform.Sweep.
+type Sweep struct {
+	// What changed.
+	Reference string
+	// The last key that was visited; keys are visited in order.
+	After string
+}
+
+// Decode implements [Record].
+func (r *Sweep) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.platform.Sweep", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Sweep) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.platform.Sweep", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Sweep) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.platform.Sweep", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Sweep) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.platform.Sweep", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Sweep) AvroName() string { return "waybill.platform.Sweep" }
+
+// AvroSchema implements [Record].
+func (*Sweep) AvroSchema() string {
+	return `{"type":"record","name":"Sweep","namespace":"waybill.platform","doc":"A stage telling itself, in the partition where it stands, to go on revisiting the keys that depend on reference data that changed.","fields":[{"name":"reference","type":"string","doc":"What changed."},{"name":"after","type":"string","default":"","doc":"The last key that was visited; keys are visited in order."}]}`
+}
+
+func (r *Sweep) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Sweep) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Reference, i = s[i+1:n], n
+	} else {
+		r.Reference, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.After, i = s[i+1:n], n
+	} else {
+		r.After, i = readString(s, i)
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *Sweep) Append(b []byte) []byte {
+	b = appendString(b, r.Reference)
+	b = appendString(b, r.After)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Sweep) Clone() Sweep {
+	c := *r
+	c.Reference = strings.Clone(c.Reference)
+	c.After = strings.Clone(c.After)
+	return c
+}
+
+func (r *Sweep) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Reference, s, i, rd)
+	case 1:
+		return planString(&r.After, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Sweep) setDefault(k int) {
+	switch k {
+	case 1:
+		r.After = ""
+	}
+}
+
 // A Kafka header.
 //
 // Avro: waybill.platform.Header.
@@ -691,5 +785,79 @@ func (r *Fence) setDefault(k int) {
 	switch k {
 	case 0:
 		r.Member = ""
+	}
+}
+
+// Written to a changelog partition with the state it speaks of, by a stage that writes its state at
+// intervals.
+//
+// Avro: waybill.platform.Snapshot.
+type Snapshot struct {
+	// Inbox offset from which records are not contained in the state.
+	Input int64
+}
+
+// Decode implements [Record].
+func (r *Snapshot) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.platform.Snapshot", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Snapshot) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.platform.Snapshot", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Snapshot) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.platform.Snapshot", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Snapshot) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.platform.Snapshot", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Snapshot) AvroName() string { return "waybill.platform.Snapshot" }
+
+// AvroSchema implements [Record].
+func (*Snapshot) AvroSchema() string {
+	return `{"type":"record","name":"Snapshot","namespace":"waybill.platform","doc":"Written to a changelog partition with the state it speaks of, by a stage that writes its state at intervals.","fields":[{"name":"input","type":"long","doc":"Inbox offset from which records are not contained in the state."}]}`
+}
+
+func (r *Snapshot) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Snapshot) decodeAt(s string, i int) int {
+	r.Input, i = readLong(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *Snapshot) Append(b []byte) []byte {
+	b = appendLong(b, int64(r.Input))
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Snapshot) Clone() Snapshot {
+	c := *r
+	return c
+}
+
+func (r *Snapshot) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planLong(&r.Input, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Snapshot) setDefault(k int) {
+	switch k {
 	}
 }

@@ -40,6 +40,8 @@ func Names() []string {
 		"waybill.platform.Fence",
 		"waybill.platform.Header",
 		"waybill.platform.PartnerMessage",
+		"waybill.platform.Snapshot",
+		"waybill.platform.Sweep",
 		"waybill.platform.Tick",
 		"waybill.reference.Expectation",
 		"waybill.reference.Place",
@@ -141,6 +143,10 @@ func New(fullName string) (Record, bool) {
 		return new(Header), true
 	case "waybill.platform.PartnerMessage":
 		return new(PartnerMessage), true
+	case "waybill.platform.Snapshot":
+		return new(Snapshot), true
+	case "waybill.platform.Sweep":
+		return new(Sweep), true
 	case "waybill.platform.Tick":
 		return new(Tick), true
 	case "waybill.reference.Expectation":

@@ -22,16 +22,19 @@ type Config struct {
 	TransactionTimeout time.Duration // above both: a shorter one fences healthy members
 	MaxMessageBytes    int           // longest record; the brokers' max.message.bytes or less
 	CacheBytes         int64         // cache shared by all stores of the process
-	KeepDecoded        int           // values a task keeps decoded in memory
+	HotBytes           int64         // about how much decoded state all tasks of the process keep in memory
+	SnapshotInterval   time.Duration // stages that take snapshots of their state take one so often
+	SnapshotRecords    int           // and at the latest after so many records of a partition: what a restore reads again
 }
 
 // DefaultConfig is what runs well without further thought, but for App's peers sharing an Instance.
 func DefaultConfig() Config {
 	return Config{
 		App: "waybill", Instance: "0", Brokers: []string{"127.0.0.1:9092"}, StateDir: "state",
-		CommitInterval: 100 * time.Millisecond, CycleRecords: 5000, CycleBytes: 8 << 20,
+		CommitInterval: 100 * time.Millisecond, CycleRecords: 50_000, CycleBytes: 8 << 20,
 		SessionTimeout: 10 * time.Second, RebalanceTimeout: 20 * time.Second, TransactionTimeout: 40 * time.Second,
-		MaxMessageBytes: 1_000_012, CacheBytes: 256 << 20, KeepDecoded: 10_000,
+		MaxMessageBytes: 1_000_012, CacheBytes: 256 << 20, HotBytes: 512 << 20,
+		SnapshotInterval: 30 * time.Second, SnapshotRecords: 200_000,
 	}
 }
 
@@ -58,7 +61,9 @@ func (c Config) Validate() error {
 		"transaction timeout %s: want more than session timeout %s and rebalance timeout %s, or healthy members are fenced", c.TransactionTimeout, c.SessionTimeout, c.RebalanceTimeout)
 	refuse(c.MaxMessageBytes <= recordOverhead, "max message bytes %d: want more than %d", c.MaxMessageBytes, recordOverhead)
 	refuse(c.CacheBytes < 0, "cache bytes %d: want 0 or more", c.CacheBytes)
-	refuse(c.KeepDecoded < 0, "keep decoded %d: want 0 or more", c.KeepDecoded)
+	refuse(c.HotBytes < 0, "hot bytes %d: want 0 or more", c.HotBytes)
+	refuse(c.SnapshotInterval <= 0, "snapshot interval %s: want more than 0", c.SnapshotInterval)
+	refuse(c.SnapshotRecords <= 0, "snapshot records %d: want more than 0", c.SnapshotRecords)
 	return errors.Join(faults...)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"waybill/processors/state"
+	"waybill/processors/stream"
 )
 
 // nth crashes the nth time a point is met. A kill may come before or after the disk has what was written to memory, so both
@@ -121,9 +122,9 @@ func misdate(t *testing.T, cfg Config, next int64) {
 			t.Fatal(err)
 		}
 		c.Next = next
-		var wrong []state.Change
-		if err := s.Scan(nil, func(key, _ []byte) error {
-			wrong = append(wrong, state.Change{Key: append([]byte{}, key...)})
+		var wrong []stream.Change
+		if err := s.Scan(nil, nil, func(key, _ []byte) error {
+			wrong = append(wrong, stream.Change{Key: append([]byte{}, key...)})
 			return nil
 		}); err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -14,34 +15,62 @@ import (
 	"waybill/topics/fault"
 )
 
-// batch is what a cycle read of one partition.
+// cycle is what a lane reads, says and remembers in one transaction.
+type cycle struct {
+	works   []*work // one a task that has read something, in order of their places
+	records int
+	bytes   int
+	cause   error // why it must not be committed
+}
+
+func (c *cycle) full(cfg Config) bool {
+	return c.records >= cfg.CycleRecords || c.bytes >= cfg.CycleBytes
+}
+
+// batch is what one poll read of one partition.
 type batch struct {
 	place
 	records []*kgo.Record
 }
 
-// poll reads until the commit interval is over or the cycle is full. Batches are in order of their places.
-func (l *lane) poll(ctx context.Context) ([]batch, error) {
+// read polls and handles what it gets, in turn, until the commit interval is over or the cycle is full. So a cycle lasts about as
+// long as the interval whether handlers are fast or slow. The error is of reading; the cycle's cause is of handling.
+func (l *lane) read(ctx context.Context) (*cycle, error) {
 	until, cancel := context.WithTimeout(ctx, l.cfg.CommitInterval)
 	defer cancel()
-	read := map[place][]*kgo.Record{}
-	for n, bytes := 0, 0; until.Err() == nil && n < l.cfg.CycleRecords && bytes < l.cfg.CycleBytes; {
-		fetches := l.sess.PollRecords(until, l.cfg.CycleRecords-n)
-		if err := l.fetchFault(fetches); err != nil {
-			return nil, err
+	c := &cycle{}
+	for until.Err() == nil && !c.full(l.cfg) && c.cause == nil {
+		batches, err := l.poll(until, min(l.cfg.CycleRecords-c.records, pollRecords))
+		if err != nil {
+			return c, err
 		}
-		fetches.EachRecord(func(r *kgo.Record) {
-			at := place{r.Topic, r.Partition}
-			read[at] = append(read[at], r)
-			n++
-			bytes += len(r.Key) + len(r.Value)
-		})
+		// What is read is worked on to its end, whatever becomes of ctx.
+		l.work(context.WithoutCancel(ctx), c, batches)
 	}
-	batches := make([]batch, 0, len(read))
-	for at, records := range read {
-		batches = append(batches, batch{at, records})
+	slices.SortFunc(c.works, func(a, b *work) int { return a.task.compare(b.task.place) })
+	return c, nil
+}
+
+// pollRecords is the most that is read at once: between two polls the clock is looked at.
+const pollRecords = 5000
+
+func (l *lane) poll(ctx context.Context, most int) ([]batch, error) {
+	fetches := l.sess.PollRecords(ctx, most)
+	if err := l.fetchFault(fetches); err != nil {
+		return nil, err
 	}
-	slices.SortFunc(batches, func(a, b batch) int { return a.compare(b.place) })
+	var batches []batch
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if len(p.Records) == 0 {
+			return
+		}
+		at := place{p.Topic, p.Partition}
+		if i := slices.IndexFunc(batches, func(b batch) bool { return b.place == at }); i >= 0 {
+			batches[i].records = append(batches[i].records, p.Records...)
+			return
+		}
+		batches = append(batches, batch{at, p.Records})
+	})
 	return batches, nil
 }
 
@@ -63,25 +92,59 @@ func (l *lane) fetchFault(fetches kgo.Fetches) error {
 }
 
 // work runs each batch in its task, all at once. Nothing is produced and nothing but memory is changed.
-func (l *lane) work(ctx context.Context, batches []batch) ([]*work, error) {
-	done := make([]*work, len(batches))
+func (l *lane) work(ctx context.Context, c *cycle, batches []batch) {
 	errs := make([]error, len(batches))
 	var group sync.WaitGroup
 	for i, b := range batches {
-		t := l.tasks[b.place]
-		if t == nil || t.Task == nil {
-			return nil, fault.Retry(fmt.Errorf("%s/%d was read before it was taken over", b.topic, b.partition))
+		c.records += len(b.records)
+		w, err := l.workOf(c, b.place)
+		if err != nil {
+			errs[i] = err
+			continue
 		}
-		done[i] = &work{stage: l.stage, topo: &l.topo, task: t}
-	}
-	for i, b := range batches {
-		group.Go(func() { errs[i] = done[i].run(ctx, b.records) })
+		if i == len(batches)-1 {
+			errs[i] = w.run(ctx, b.records) // the last one here
+			break
+		}
+		group.Go(func() { errs[i] = w.run(ctx, b.records) })
 	}
 	group.Wait()
-	if l.crashes("processed") {
-		return done, errCrashed
+	c.bytes = 0
+	for _, w := range c.works {
+		c.bytes += w.bytes
 	}
-	return done, errors.Join(fatalFirst(errs)...)
+	c.cause = errors.Join(fatalFirst(errs)...)
+}
+
+// workOf gives the work of a place in this cycle.
+func (l *lane) workOf(c *cycle, at place) (*work, error) {
+	for _, w := range c.works {
+		if w.task.place == at {
+			return w, nil
+		}
+	}
+	t := l.tasks[at]
+	if t == nil || t.Task == nil {
+		return nil, fault.Retry(fmt.Errorf("%s/%d was read before it was taken over", at.topic, at.partition))
+	}
+	if t.work == nil {
+		t.work = &work{stage: l.stage, topo: &l.topo, task: t}
+	}
+	t.work.clear()
+	t.work.records = t.work.records[:0]
+	c.works = append(c.works, t.work)
+	return t.work, nil
+}
+
+// seal ends what each task has to say.
+func (l *lane) seal(ctx context.Context, c *cycle, now time.Time) error {
+	errs := make([]error, len(c.works))
+	var group sync.WaitGroup
+	for i, w := range c.works {
+		group.Go(func() { errs[i] = w.seal(ctx, now) })
+	}
+	group.Wait()
+	return errors.Join(fatalFirst(errs)...)
 }
 
 // fatalFirst puts fatal errors first, since the outermost mark in a chain decides.
@@ -96,17 +159,14 @@ func fatalFirst(errs []error) []error {
 
 // produce sends what the tasks said, their dead letters, and their changes, one record a changed key. It returns when all
 // of it is acknowledged.
-func (l *lane) produce(ctx context.Context, done []*work) error {
+func (l *lane) produce(ctx context.Context, c *cycle) error {
 	sent := newReceipts()
-	for _, w := range done {
+	for _, w := range c.works {
 		for _, r := range w.out {
 			l.sess.Produce(ctx, r, sent.acknowledge)
 		}
-		for _, r := range w.letters {
+		for _, r := range w.changed() {
 			l.sess.Produce(ctx, r, sent.acknowledge)
-		}
-		for _, c := range w.changes {
-			l.sess.Produce(ctx, &kgo.Record{Topic: l.changelog, Partition: w.task.partition, Key: c.Key, Value: c.Value}, sent.acknowledge)
 		}
 	}
 	if l.crashes("produced") {
@@ -118,7 +178,7 @@ func (l *lane) produce(ctx context.Context, done []*work) error {
 	if l.crashes("flushed") {
 		return errCrashed
 	}
-	for _, w := range done {
+	for _, w := range c.works {
 		w.next = sent.next(place{l.changelog, w.task.partition})
 	}
 	return sent.err

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"waybill/avro"
+	"waybill/processors/stream"
 	"waybill/topics"
 	"waybill/topics/fault"
 	"waybill/topics/wire"
@@ -17,28 +18,15 @@ import (
 // record without it is at its first attempt.
 const HeaderAttempt = "waybill-attempt"
 
-// bury makes dead letters of the records that died in this cycle.
-func (w *work) bury(ctx context.Context) error {
-	w.letters = w.letters[:0]
-	for i := range w.inputs {
-		in := &w.inputs[i]
-		if in.dead == nil {
-			continue
-		}
-		r, err := w.letter(ctx, in)
-		if err != nil {
-			return fmt.Errorf("dead letter of %s: %w", at(in.raw), err)
-		}
-		w.letters = append(w.letters, r)
+// bury makes a dead letter of a record.
+func (w *work) bury(ctx context.Context, r *kgo.Record, why error) error {
+	letter := LetterOf(r, w.spec.Name, why)
+	wire.FitLetter(letter, w.cfg.MaxMessageBytes-recordOverhead)
+	err := w.say(ctx, []stream.Emit{{Topic: topics.DeadLetters.Name, Key: string(wire.LetterKey(r.Key)), Value: letter}})
+	if err != nil {
+		return fmt.Errorf("dead letter of %s: %w", at(r), err)
 	}
 	return nil
-}
-
-func (w *work) letter(ctx context.Context, in *input) (*kgo.Record, error) {
-	letter := LetterOf(in.raw, w.spec.Name, in.dead)
-	wire.FitLetter(letter, w.cfg.MaxMessageBytes-recordOverhead)
-	value, err := w.deps.Encoder.Append(ctx, nil, topics.DeadLetters.Name, letter)
-	return &kgo.Record{Topic: string(topics.DeadLetters.Name), Partition: byKey, Key: wire.LetterKey(in.raw.Key), Value: value}, err
 }
 
 // LetterOf is the dead letter of a record that a stage or sink refused for the given reason.

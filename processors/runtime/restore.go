@@ -9,17 +9,22 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"waybill/avro"
 	"waybill/processors/state"
 	"waybill/processors/stream"
 )
 
-// restore brings one task's store up to its fence, in a goroutine of its own.
+// restore brings one task to where committed work ended, in a goroutine of its own: its store up to the fence from the changelog, and, where
+// the stage takes snapshots, what came after the last of them from the inbox.
 type restore struct {
 	*stage
-	topo  *topology
-	place place // of the inbox
-	store *state.Store
-	fence int64 // changelog offset
+	topo    *topology
+	place   place // of the inbox
+	store   *state.Store
+	fence   int64 // changelog offset, or nothingNew
+	next    int64 // inbox offset where committed work ended
+	careful bool
+	seen    progress
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -27,23 +32,21 @@ type restore struct {
 	err    error
 }
 
-// restoring opens the store of a place and starts to restore it.
-func (l *lane) restoring(ctx context.Context, at place, fence int64) (*task, error) {
-	store, err := l.disk.Open(state.ID{App: l.cfg.App, Stage: l.spec.Name, Topic: at.topic, Partition: at.partition})
-	if err != nil {
-		return nil, err
+// nothingNew in the place of a fence says that the store has all of the changelog.
+const nothingNew = -1
+
+// restoring starts to restore a task.
+func (l *lane) restoring(ctx context.Context, t *task, fence int64) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	r := &restore{
+		stage: l.stage, topo: &l.topo, place: t.place, store: t.store, fence: fence, next: t.next, careful: t.careful,
+		cancel: cancel, done: make(chan struct{}),
 	}
-	t := &task{place: at, store: store, overlay: state.NewOverlay(store)}
-	ctx, cancel := context.WithCancel(ctx)
-	r := &restore{stage: l.stage, topo: &l.topo, place: at, store: store, fence: fence, cancel: cancel, done: make(chan struct{})}
 	t.restore = r
 	go func() { // waited for by stop
 		defer close(r.done)
-		if r.err = r.run(ctx); r.err == nil {
-			r.task, r.err = l.spec.NewTask(t.overlay)
-		}
+		r.err = r.run(ctx)
 	}()
-	return t, nil
 }
 
 func (r *restore) over() bool {
@@ -60,98 +63,149 @@ func (r *restore) stop() {
 	<-r.done
 }
 
-// run reads the changelog from the checkpoint to the fence.
-func (r *restore) run(ctx context.Context) error {
-	from, err := r.ground(ctx)
+func (r *restore) run(ctx context.Context) (err error) {
+	client, err := kgo.NewClient(r.clientOptions()...)
+	if err != nil {
+		return fmt.Errorf("make Kafka client: %w", err)
+	}
+	defer client.Close()
+	adm := kadm.NewClient(client)
+	r.seen = progress{restore: r, begun: time.Now(), told: time.Now()}
+	if r.fence != nothingNew {
+		if err := r.catchUp(ctx, adm); err != nil {
+			return err
+		}
+	}
+	if r.task, err = r.spec.NewTask(r.store); err != nil {
+		return err
+	}
+	if r.spec.Snapshots {
+		err = r.replay(ctx, adm)
+	}
+	if err == nil {
+		r.log.Info("restored", "partition", r.place.partition, "records", r.seen.done, "took", time.Since(r.seen.begun))
+	}
+	return err
+}
+
+// catchUp reads the changelog from the checkpoint to the fence.
+func (r *restore) catchUp(ctx context.Context, adm *kadm.Client) error {
+	c, err := r.ground(ctx, adm)
 	if err != nil {
 		return err
 	}
+	r.seen.total += max(r.fence+1-c.Next, 0)
+	changed := c.Partly
+	err = r.read(ctx, r.changelog, c.Next, r.fence+1, func(records []*kgo.Record, next int64) error {
+		changes := make([]stream.Change, 0, len(records))
+		for _, rec := range records {
+			switch string(rec.Key) {
+			case fenceKey:
+			case snapshotKey:
+				var s avro.Snapshot
+				if err := s.Decode(rec.Value); err != nil {
+					return fmt.Errorf("read the snapshot at %s: %w", at(rec), err)
+				}
+				c.Input = s.Input
+			default:
+				changes = append(changes, stream.Change{Key: rec.Key, Value: rec.Value})
+			}
+		}
+		r.stats.restored.Add(int64(len(changes)))
+		changed = changed || len(changes) > 0
+		c.Next, c.At, c.Partly = next, time.Now(), changed
+		return r.store.Apply(changes, c)
+	})
+	if err != nil || !changed {
+		return err
+	}
+	if err := r.store.Rederive(); err != nil {
+		return err
+	}
+	c.Partly = false
+	return r.store.Apply(nil, c)
+}
+
+// ground gives where to read from, after wiping state that cannot be brought up to date.
+func (r *restore) ground(ctx context.Context, adm *kadm.Client) (state.Checkpoint, error) {
+	start, err := r.start(ctx, adm, r.changelog)
+	if err != nil {
+		return state.Checkpoint{}, err
+	}
+	fresh := state.Checkpoint{Topic: r.topo.ids[r.changelog], Next: start, Input: noSnapshot, At: time.Now()}
+	c, ok, err := r.store.Checkpoint()
+	if err != nil {
+		return c, err
+	}
+	if !ok {
+		return fresh, r.store.Wipe()
+	}
+	// The fence was written after whatever the checkpoint speaks of, so nothing of it may lie beyond.
+	why := c.Stale(state.Changelog{Topic: r.topo.ids[r.changelog], Start: start, End: r.fence, Tombstones: r.topo.tombstones}, time.Now())
+	if why == "" {
+		return c, nil
+	}
+	r.log.Warn("local state is of no use and is restored from the beginning", "partition", r.place.partition, "why", why)
+	return fresh, r.store.Wipe()
+}
+
+func (r *restore) start(ctx context.Context, adm *kadm.Client, topic string) (int64, error) {
+	starts, err := adm.ListStartOffsets(ctx, topic)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return 0, kafka(fmt.Errorf("list start offsets of %s: %w", topic, err))
+	}
+	start, _ := starts.Lookup(topic, r.place.partition)
+	return start.Offset, nil
+}
+
+// restoreIsolation: read uncommitted, aborted changes came back to life for 272 of 400 keys [measured].
+var restoreIsolation = kgo.ReadCommitted()
+
+// read reads committed records from an offset to before another, and hands over those of each poll with the offset behind them.
+func (r *restore) read(ctx context.Context, topic string, from, to int64, apply func(records []*kgo.Record, next int64) error) error {
+	if from >= to {
+		return nil
+	}
 	// Control records are kept: behind the last record a marker may be all there is to see.
 	client, err := kgo.NewClient(append(r.clientOptions(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.changelog: {r.place.partition: kgo.NewOffset().At(from)}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {r.place.partition: kgo.NewOffset().At(from)}}),
 		kgo.FetchIsolationLevel(restoreIsolation), kgo.KeepControlRecords(), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 	)...)
 	if err != nil {
 		return fmt.Errorf("make Kafka client: %w", err)
 	}
 	defer client.Close()
-	begun, reported := time.Now(), time.Now()
-	for next := from; next <= r.fence; {
-		read, err := r.read(ctx, client)
-		if err != nil {
+	for next := from; next < to; {
+		fetches := client.PollFetches(ctx)
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		next = max(next, read)
-		r.deps.Restoring(Progress{Stage: r.spec.Name, Partition: r.place.partition, Done: min(next, r.fence+1) - from, Total: r.fence + 1 - from})
-		if time.Since(reported) > 5*time.Second {
-			reported = time.Now()
-			r.log.Info("restoring", "partition", r.place.partition, "done", next-from, "of", r.fence+1-from)
+		if err := errors.Join(fetches.Err0(), firstFault(fetches)); err != nil {
+			return kafka(fmt.Errorf("read %s/%d: %w", topic, r.place.partition, err))
 		}
+		var records []*kgo.Record
+		before := next
+		fetches.EachRecord(func(rec *kgo.Record) {
+			next = rec.Offset + 1
+			if !rec.Attrs.IsControl() && rec.Offset < to {
+				records = append(records, rec)
+			}
+		})
+		if next == before {
+			continue
+		}
+		if err := apply(records, next); err != nil {
+			return err
+		}
+		r.seen.move(min(next, to) - before)
 		if r.crashes("restored") {
 			return errCrashed
 		}
 	}
-	r.log.Info("restored", "partition", r.place.partition, "records", r.fence+1-from, "took", time.Since(begun))
 	return nil
-}
-
-// restoreIsolation: read uncommitted, aborted changes came back to life for 272 of 400 keys [measured].
-var restoreIsolation = kgo.ReadCommitted()
-
-// ground gives the offset to read from, after wiping state that cannot be brought up to date.
-func (r *restore) ground(ctx context.Context) (int64, error) {
-	client, err := kgo.NewClient(r.clientOptions()...)
-	if err != nil {
-		return 0, fmt.Errorf("make Kafka client: %w", err)
-	}
-	defer client.Close()
-	starts, err := kadm.NewClient(client).ListStartOffsets(ctx, r.changelog)
-	if err == nil {
-		err = starts.Error()
-	}
-	if err != nil {
-		return 0, kafka(fmt.Errorf("list start offsets of %s: %w", r.changelog, err))
-	}
-	start, _ := starts.Lookup(r.changelog, r.place.partition)
-	c, ok, err := r.store.Checkpoint()
-	if err != nil {
-		return 0, err
-	}
-	if !ok {
-		return start.Offset, r.store.Wipe()
-	}
-	// The fence was written after whatever the checkpoint speaks of, so nothing of it may lie beyond.
-	why := c.Stale(state.Changelog{Topic: r.topo.ids[r.changelog], Start: start.Offset, End: r.fence, Tombstones: r.topo.tombstones}, time.Now())
-	if why == "" {
-		return c.Next, nil
-	}
-	r.log.Warn("local state is of no use and is restored from the beginning", "partition", r.place.partition, "why", why)
-	return start.Offset, r.store.Wipe()
-}
-
-// read applies one poll's records to the store and gives the offset behind them.
-func (r *restore) read(ctx context.Context, client *kgo.Client) (int64, error) {
-	fetches := client.PollFetches(ctx)
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	if err := errors.Join(fetches.Err0(), firstFault(fetches)); err != nil {
-		return 0, kafka(fmt.Errorf("read %s/%d: %w", r.changelog, r.place.partition, err))
-	}
-	var next int64
-	var changes []state.Change
-	fetches.EachRecord(func(rec *kgo.Record) {
-		next = rec.Offset + 1
-		if rec.Attrs.IsControl() || string(rec.Key) == fenceKey {
-			return
-		}
-		changes = append(changes, state.Change{Key: rec.Key, Value: rec.Value})
-	})
-	if next == 0 {
-		return 0, nil
-	}
-	r.stats.restored.Add(int64(len(changes)))
-	return next, r.store.Apply(changes, state.Checkpoint{Topic: r.topo.ids[r.changelog], Next: next, At: time.Now()})
 }
 
 func firstFault(fetches kgo.Fetches) error {
@@ -159,4 +213,20 @@ func firstFault(fetches kgo.Fetches) error {
 		return e.Err
 	}
 	return nil
+}
+
+// progress tells how far a restore has come.
+type progress struct {
+	*restore
+	done, total int64
+	begun, told time.Time
+}
+
+func (p *progress) move(by int64) {
+	p.done += by
+	p.deps.Restoring(Progress{Stage: p.spec.Name, Partition: p.place.partition, Done: p.done, Total: p.total})
+	if time.Since(p.told) > 5*time.Second {
+		p.told = time.Now()
+		p.log.Info("restoring", "partition", p.place.partition, "done", p.done, "of", p.total)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -21,12 +22,15 @@ import (
 	"waybill/processors/stream"
 	"waybill/topics"
 	"waybill/topics/fault"
+	"waybill/topics/wire"
 )
 
 // Decoder reads framed records. Its errors are marked: poison where the bytes are at fault, retryable where the registry is.
 type Decoder interface {
 	// Decode gives a record that shares no memory with value.
 	Decode(ctx context.Context, value []byte) (avro.Record, error)
+	// DecodeInto gives a record of the scratch, whose strings and bytes lie in value. It is valid until the next call.
+	DecodeInto(ctx context.Context, value []byte, scratch *wire.Scratch) (avro.Record, error)
 }
 
 // Encoder writes framed records.
@@ -50,7 +54,7 @@ type Deps struct {
 type Progress struct {
 	Stage     string
 	Partition int32
-	Done      int64 // changelog offsets behind us, counted from where the local state ended
+	Done      int64 // offsets of changelog and inbox behind us, counted from where the local state ended
 	Total     int64
 }
 
@@ -59,6 +63,7 @@ type Engine struct {
 	cfg    Config
 	deps   Deps
 	stages []*stage
+	tasks  atomic.Int64 // open in all stages
 }
 
 // stage is one spec in this process.
@@ -69,6 +74,7 @@ type stage struct {
 	log   *slog.Logger
 	disk  *state.Disk
 	stats counters
+	tasks *atomic.Int64 // open in all stages of the process
 
 	changelog string // the topic; not there for a stage without state
 }
@@ -87,7 +93,7 @@ func New(cfg Config, deps Deps, specs ...stream.Spec) (*Engine, error) {
 	e := &Engine{cfg: cfg, deps: deps}
 	for _, spec := range specs {
 		e.stages = append(e.stages, &stage{
-			cfg: cfg, deps: deps, spec: spec, log: deps.Log.With("stage", spec.Name),
+			cfg: cfg, deps: deps, spec: spec, tasks: &e.tasks, log: deps.Log.With("stage", spec.Name),
 			changelog: string(topics.Changelog(cfg.App, spec.Name, 0).Name),
 		})
 	}
@@ -135,6 +141,9 @@ func (s *stage) run(ctx context.Context) error {
 	}
 	return nil
 }
+
+// budget is how many bytes a task may keep decoded.
+func (s *stage) budget() int { return int(s.cfg.HotBytes / max(1, s.tasks.Load())) }
 
 func newBackoff() *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -12,10 +13,14 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/state"
+	"waybill/processors/stream"
 )
 
-// fenceKey is the changelog key of fences. No state key begins with a zero byte.
-const fenceKey = "\x00fence"
+// Keys of what a changelog holds beside state. No state key begins with a zero byte.
+const (
+	fenceKey    = "\x00fence"
+	snapshotKey = "\x00snapshot" // of avro.Snapshot
+)
 
 // takeOver fences what was assigned and starts to restore it.
 //
@@ -37,10 +42,11 @@ func (l *lane) takeOver(ctx context.Context) error {
 		return errCrashed
 	}
 	for at := range offsets {
-		t, err := l.restoring(context.WithoutCancel(ctx), at, fences.next(place{l.changelog, at.partition})-1)
+		t, err := l.openTask(at, offsets[at])
 		if err != nil {
 			return err
 		}
+		l.restoring(ctx, t, fences.next(place{l.changelog, at.partition})-1)
 		l.tasks[at] = t
 		l.wanted = slices.DeleteFunc(l.wanted, func(p place) bool { return p == at })
 	}
@@ -145,10 +151,26 @@ func (l *lane) stableOffsets(ctx context.Context, of []place) (map[place]int64, 
 
 // stateless makes a task of a stage that keeps nothing.
 func (l *lane) stateless(at place) (*task, error) {
-	t := &task{place: at, overlay: state.NewOverlay(state.Nothing{})}
-	var err error
-	t.Task, err = l.spec.NewTask(t.overlay)
-	return t, err
+	st, err := l.spec.NewTask(stream.Nothing{})
+	l.stage.tasks.Add(1)
+	return &task{place: at, Task: st}, err
+}
+
+// openTask opens the store of a place whose inbox is worked on up to next.
+func (l *lane) openTask(at place, next int64) (*task, error) {
+	store, err := l.disk.Open(state.ID{App: l.cfg.App, Stage: l.spec.Name, Topic: at.topic, Partition: at.partition})
+	if err != nil {
+		return nil, err
+	}
+	l.stage.tasks.Add(1)
+	return &task{place: at, store: store, next: next}, nil
+}
+
+// rewind takes a task that has no undoing but to restore to where the last commit left it, and lets the others go on meanwhile.
+func (l *lane) rewind(ctx context.Context, t *task) {
+	t.Task, t.work = nil, nil
+	l.sess.Client().PauseFetchPartitions(t.place.only())
+	l.restoring(ctx, t, nothingNew)
 }
 
 // admit lets the tasks whose restore is over take part.
@@ -165,19 +187,25 @@ func (l *lane) admit() error {
 		if t.restore.err != nil {
 			return t.restore.err
 		}
-		t.Task = t.restore.task
-		l.sess.Client().ResumeFetchPartitions(map[string][]int32{at.topic: {at.partition}})
+		t.Task, t.snapshot.at = t.restore.task, time.Now()
+		l.resume(at)
 	}
 	l.stats.tasks.Store(int64(len(l.tasks)))
 	l.stats.restoring.Store(int64(restoring + len(l.wanted)))
 	return nil
 }
 
+func (l *lane) resume(at place) { l.sess.Client().ResumeFetchPartitions(at.only()) }
+
+// only is the place as the client takes it.
+func (p place) only() map[string][]int32 { return map[string][]int32{p.topic: {p.partition}} }
+
 // closeTask ends a task. A flush spares the next start what it would read from the changelog.
 func (l *lane) closeTask(t *task, flush bool) error {
 	if t.restore != nil {
 		t.restore.stop()
 	}
+	l.stage.tasks.Add(-1)
 	if t.store == nil {
 		return nil
 	}

@@ -7,199 +7,266 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"waybill/avro"
 	"waybill/processors/state"
 	"waybill/processors/stream"
 	"waybill/topics"
 	"waybill/topics/fault"
+	"waybill/topics/wire"
 )
 
 // task is one partition of a stage.
 type task struct {
 	place
-	*stream.Task                // nil while it is restored
-	store        *state.Store   // nil for a stage without state
-	overlay      *state.Overlay // what the task reads: the store, and over it what is not committed
-	stepped      bool           // the stream task believes parts of the cycle committed: undoing needs a new one
+	*stream.Task              // nil while it is restored
+	store        *state.Store // nil for a stage without state
 	restore      *restore
+	work         *work // of the cycle under way, or to be used again
+	next         int64 // inbox offset from which nothing is worked on and committed
+	careful      bool  // what is to be worked on next holds poison that leaves traces
+	snapshot     struct {
+		at      time.Time // when the last one was taken
+		records int       // worked on since
+	}
 }
 
-// work is one task's cycle.
+// work is one task's part of a cycle.
 type work struct {
 	*stage
 	topo    *topology
 	task    *task
-	inputs  []input
-	out     []*kgo.Record
-	letters []*kgo.Record
-	changes []state.Change
+	records []*kgo.Record // all of them, in order
+	bytes   int           // of what was read
+	out     []*kgo.Record // what was said, dead letters among it
+	letters int
+	changes []stream.Change
+	sealed  bool  // changes are all that changed since they were last written
 	next    int64 // changelog offset behind the changes, once they are written
+	arena   []byte
+	slab    []kgo.Record
+	scratch wire.Scratch
 }
 
-// input is one record, decoded or dead.
-type input struct {
-	raw  *kgo.Record
-	rec  stream.Record
-	dead error
+// clear forgets what was said, to begin again.
+func (w *work) clear() {
+	clear(w.out)
+	w.out, w.arena, w.changes = w.out[:0], w.arena[:0], nil
+	w.letters, w.bytes, w.next, w.sealed = 0, 0, 0, false
 }
 
-// run works on a batch. Its error is retryable or fatal; a poisonous record is among the dead letters and left no trace.
+// run works on records. Its error is retryable or fatal; a poisonous record is a dead letter and left no trace.
 func (w *work) run(ctx context.Context, records []*kgo.Record) error {
-	if err := w.decode(ctx, records); err != nil {
-		return err
+	w.records = append(w.records, records...)
+	err := w.each(ctx, records)
+	if w.task.Tainted() {
+		return w.carefully(ctx, err)
 	}
-	err := w.together(ctx)
-	if fault.Of(err) == fault.Poison {
-		if err = w.task.undo(w.spec); err == nil {
-			err = w.oneByOne(ctx)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	w.changes = w.task.overlay.Changes()
-	return w.bury(ctx)
+	return err
 }
 
-func (w *work) decode(ctx context.Context, records []*kgo.Record) error {
-	w.inputs = make([]input, len(records))
-	for i, r := range records {
-		in := input{raw: r, rec: stream.Record{
-			Key: string(r.Key), Time: r.Timestamp.UTC(),
-			Source: stream.Source{Topic: topics.Name(r.Topic), Partition: r.Partition, Offset: r.Offset},
-		}}
-		if r.Value == nil {
-			in.dead = fault.Poisonf("TOMBSTONE", "the record has no value: stage %s has no use for deletions", w.spec.Name)
-		} else if in.rec.Value, in.dead = w.deps.Decoder.Decode(ctx, r.Value); in.dead != nil {
-			in.dead = fmt.Errorf("decode %s: %w", at(r), in.dead)
+// carefully works on all the cycle's records once more, so that the one at fault can be undone by itself.
+func (w *work) carefully(ctx context.Context, cause error) error {
+	w.task.careful = true
+	if w.spec.Snapshots { // what is not in a snapshot is in memory alone: going back means to restore
+		return fault.Retry(fmt.Errorf("go back to the last snapshot, to leave out a record that spoilt the state: %w", cause))
+	}
+	w.task.Aborted()
+	w.task.Careful(w.cfg.MaxMessageBytes - recordOverhead)
+	w.clear()
+	return w.each(ctx, w.records)
+}
+
+func (w *work) each(ctx context.Context, records []*kgo.Record) error {
+	emit := func(es []stream.Emit) error { return w.say(ctx, es) }
+	for _, r := range records {
+		err := w.handle(ctx, r, emit)
+		if err == nil {
+			continue
 		}
-		if in.dead != nil && fault.Of(in.dead) != fault.Poison {
-			return in.dead
+		err = fmt.Errorf("handle %s: %w", at(r), err)
+		if fault.Of(err) != fault.Poison || w.task.Tainted() {
+			return err
 		}
-		w.inputs[i] = in
+		if err := w.bury(ctx, r, err); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 func at(r *kgo.Record) string { return fmt.Sprintf("%s/%d@%d", r.Topic, r.Partition, r.Offset) }
 
-// together handles the batch and encodes each changed value once, at its end.
-func (w *work) together(ctx context.Context) error {
-	w.out = w.out[:0]
-	for i := range w.inputs {
-		if in := &w.inputs[i]; in.dead == nil {
-			if err := w.handle(ctx, in); err != nil {
-				return err
-			}
-		}
+func (w *work) handle(ctx context.Context, r *kgo.Record, emit stream.EmitFunc) error {
+	w.bytes += len(r.Key) + len(r.Value)
+	rec, err := decode(ctx, w.stage, r, &w.scratch)
+	if err != nil {
+		return err
 	}
-	return w.flush()
+	return w.task.Process(ctx, rec, emit)
 }
 
-// oneByOne handles the batch with the state settled in the overlay after each record, so that the one at fault can be undone
-// by itself. It is for batches that hold poison: it costs an encoding per record and changed value.
-func (w *work) oneByOne(ctx context.Context) error {
-	w.out = w.out[:0]
-	w.task.stepped = true
-	for i := range w.inputs {
-		in := &w.inputs[i]
-		if in.dead != nil {
-			continue
-		}
-		before := len(w.out)
-		err := w.handle(ctx, in)
-		if err == nil {
-			err = w.flush()
-		}
-		switch {
-		case err == nil:
-			w.task.Committed(w.cfg.KeepDecoded)
-		case fault.Of(err) == fault.Poison:
-			w.task.Aborted()
-			w.out = w.out[:before]
-			in.dead = err
-		default:
+// decode reads a record as its stage wants it.
+func decode(ctx context.Context, s *stage, r *kgo.Record, scratch *wire.Scratch) (stream.Record, error) {
+	rec := stream.Record{
+		Key: r.Key, Time: r.Timestamp.UTC(),
+		Source: stream.Source{Topic: topics.Name(r.Topic), Partition: r.Partition, Offset: r.Offset},
+	}
+	if r.Value == nil {
+		return rec, fault.Poisonf("TOMBSTONE", "the record has no value: stage %s has no use for deletions", s.spec.Name)
+	}
+	var err error
+	if s.spec.Reuse {
+		rec.Value, err = s.deps.Decoder.DecodeInto(ctx, r.Value, scratch)
+	} else {
+		rec.Value, err = s.deps.Decoder.Decode(ctx, r.Value)
+	}
+	if err != nil {
+		return rec, fmt.Errorf("decode: %w", err)
+	}
+	return rec, nil
+}
+
+// say encodes at once: the handler may change the values afterwards. All is said, or nothing.
+func (w *work) say(ctx context.Context, es []stream.Emit) error {
+	before, letters := len(w.out), w.letters
+	for _, e := range es {
+		if err := w.sayOne(ctx, e); err != nil {
+			clear(w.out[before:])
+			w.out, w.letters = w.out[:before], letters
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *work) handle(ctx context.Context, in *input) error {
-	emit := func(e stream.Emit) error { return w.emit(ctx, e) }
-	if err := w.task.Process(ctx, in.rec, emit); err != nil {
-		return fmt.Errorf("handle %s: %w", at(in.raw), err)
-	}
-	return nil
-}
-
-// emit encodes at once: the handler may change the value afterwards.
-func (w *work) emit(ctx context.Context, e stream.Emit) error {
-	value, err := w.deps.Encoder.Append(ctx, nil, e.Topic, e.Value)
+func (w *work) sayOne(ctx context.Context, e stream.Emit) error {
+	start := len(w.arena)
+	arena, err := w.deps.Encoder.Append(ctx, w.arena, e.Topic, e.Value)
 	if err != nil {
 		return fmt.Errorf("encode %s for %s: %w", e.Value.AvroName(), e.Topic, err)
 	}
-	r := kgo.Record{Topic: string(e.Topic), Partition: byKey, Key: []byte(e.Key), Value: value}
-	if err := w.fits(&r); err != nil {
-		return err
+	w.arena = append(arena, e.Key...)
+	value, key := w.arena[start:len(arena):len(arena)], w.arena[len(arena):len(w.arena):len(w.arena)]
+	if e.Topic == topics.DeadLetters.Name {
+		w.letters++
 	}
-	if !e.Broadcast {
-		w.out = append(w.out, &r)
+	switch {
+	case e.Here:
+		return w.add(e.Topic, w.task.partition, key, value)
+	case !e.Broadcast:
+		return w.add(e.Topic, byKey, key, value)
+	}
+	for p := range w.topo.partitions[string(e.Topic)] {
+		if err := w.add(e.Topic, p, key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add refuses what no broker would take, while it can still be told whose fault it is.
+func (w *work) add(topic topics.Name, partition int32, key, value []byte) error {
+	if n := len(key) + len(value) + recordOverhead; n > w.cfg.MaxMessageBytes {
+		return fault.Poisonf("OVERSIZE", "what it leads to for %s is %d bytes long, the limit is %d", topic, n, w.cfg.MaxMessageBytes)
+	}
+	w.out = append(w.out, w.record(kgo.Record{Topic: string(topic), Partition: partition, Key: key, Value: value}))
+	return nil
+}
+
+// slabSize is how many records are allocated at once.
+const slabSize = 64
+
+func (w *work) record(r kgo.Record) *kgo.Record {
+	if len(w.slab) == 0 {
+		w.slab = make([]kgo.Record, slabSize)
+	}
+	at := &w.slab[0]
+	w.slab = w.slab[1:]
+	*at = r
+	return at
+}
+
+// seal takes what the task changed, at the cycle's end. A stage that takes snapshots has nothing to write where none is due.
+func (w *work) seal(ctx context.Context, now time.Time) error {
+	if w.spec.Snapshots && !w.snapshotDue(now) {
 		return nil
 	}
-	for p := range w.topo.partitions[r.Topic] {
-		w.out = append(w.out, &kgo.Record{Topic: r.Topic, Partition: p, Key: r.Key, Value: r.Value})
+	err := w.take()
+	if fault.Of(err) == fault.Poison && !w.task.careful && !w.spec.Snapshots {
+		if err = w.carefully(ctx, err); err == nil {
+			err = w.take()
+		}
 	}
-	return nil
+	return err
 }
 
-// fits refuses what no broker would take, while it can still be told whose fault it is.
-func (w *work) fits(r *kgo.Record) error {
-	if n := len(r.Key) + len(r.Value) + recordOverhead; n > w.cfg.MaxMessageBytes {
-		return fault.Poisonf("OVERSIZE", "what it leads to for %s is %d bytes long, the limit is %d", r.Topic, n, w.cfg.MaxMessageBytes)
-	}
-	return nil
-}
-
-// flush puts the task's changes into the overlay: all, or none where one is too long for the changelog.
-func (w *work) flush() error {
-	var changes []state.Change
-	err := w.task.Flush(func(key, value []byte) error {
-		changes = append(changes, state.Change{Key: key, Value: value})
-		return w.fits(&kgo.Record{Topic: "the changelog", Key: key, Value: value})
-	})
+// take takes the task's changes: all, or none where one is too long for the changelog.
+func (w *work) take() error {
+	changes, err := w.task.Flush()
 	if err != nil {
 		return err
 	}
 	for _, c := range changes {
-		if err := w.task.overlay.Put(c.Key, c.Value); err != nil {
+		if n := len(c.Key) + len(c.Value) + recordOverhead; n > w.cfg.MaxMessageBytes && !c.Derived {
+			err = fault.Poisonf("OVERSIZE", "what is remembered under %q is %d bytes long, the limit of the changelog is %d", c.Key, n, w.cfg.MaxMessageBytes)
+			if w.spec.Snapshots {
+				return fmt.Errorf("take a snapshot: %w: raise max.message.bytes of %s and runtime.max_message_bytes", err, w.changelog)
+			}
 			return err
 		}
 	}
+	w.changes, w.sealed = changes, true
 	return nil
 }
 
-// commit makes the cycle the new ground, in memory and on disk.
-func (t *task) commit(w *work, keep int, changelog [16]byte) error {
-	t.Committed(keep)
-	t.stepped = false
-	if t.store != nil && len(w.changes) > 0 {
-		if err := t.store.Apply(w.changes, state.Checkpoint{Topic: changelog, Next: w.next, At: time.Now()}); err != nil {
-			return fmt.Errorf("state of %s/%d: %w", t.topic, t.partition, err)
-		}
-	}
-	t.overlay.Reset()
-	return nil
+// snapshotDue: after a time, after so many records, or when more is changed than memory should hold.
+func (w *work) snapshotDue(now time.Time) bool {
+	last := &w.task.snapshot
+	return w.task.Dirty() && (now.Sub(last.at) >= w.cfg.SnapshotInterval || last.records+len(w.records) >= w.cfg.SnapshotRecords ||
+		w.task.Held() > w.budget())
 }
 
-// undo takes the task back to where the cycle began.
-func (t *task) undo(spec stream.Spec) error {
-	t.overlay.Reset()
-	if !t.stepped {
-		t.Aborted()
+// changed are the changes as the changelog takes them.
+func (w *work) changed() []*kgo.Record {
+	if !w.sealed {
 		return nil
 	}
-	t.stepped = false
-	fresh, err := spec.NewTask(t.overlay)
-	t.Task = fresh
-	return err
+	out := make([]*kgo.Record, 0, len(w.changes)+1)
+	add := func(key, value []byte) {
+		out = append(out, w.record(kgo.Record{Topic: w.changelog, Partition: w.task.partition, Key: key, Value: value}))
+	}
+	for _, c := range w.changes {
+		if !c.Derived {
+			add(c.Key, c.Value)
+		}
+	}
+	if w.spec.Snapshots {
+		add([]byte(snapshotKey), (&avro.Snapshot{Input: w.behind()}).Append(nil))
+	}
+	return out
+}
+
+// behind is the inbox offset behind the cycle.
+func (w *work) behind() int64 { return w.records[len(w.records)-1].Offset + 1 }
+
+// commit makes the cycle the new ground, in memory and on disk.
+func (t *task) commit(w *work, now time.Time, changelog [16]byte) error {
+	t.Committed(w.budget())
+	t.next = w.behind()
+	t.snapshot.records += len(w.records)
+	if t.careful {
+		t.careful = false
+		t.Careful(0)
+	}
+	if !w.sealed {
+		return nil
+	}
+	t.snapshot.at, t.snapshot.records = now, 0
+	if t.store == nil || w.next == 0 { // nothing was written
+		return nil
+	}
+	if err := t.store.Apply(w.changes, state.Checkpoint{Topic: changelog, Next: w.next, Input: t.next, At: now}); err != nil {
+		return fmt.Errorf("state of %s/%d: %w", t.topic, t.partition, err)
+	}
+	return nil
 }

@@ -1,10 +1,9 @@
 package sim
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
+	"math"
 
 	"waybill/avro"
 	"waybill/processors/stream"
@@ -101,7 +100,7 @@ func (s *Sim) cycle(in *input) error {
 	if err != nil {
 		return err
 	}
-	changes, err := in.changes()
+	changes, err := in.task.Flush()
 	if err != nil {
 		return err
 	}
@@ -128,50 +127,56 @@ func (s *Sim) cycle(in *input) error {
 	return nil
 }
 
-// process runs the batch. A poisonous record is taken out and all others run again, so that it leaves no trace.
+// process runs the batch. Where a poisonous record left traces, all of it runs again, carefully.
 func (s *Sim) process(in *input, batch []entry) ([]output, error) {
-	dead := map[int]error{}
-	for {
-		if err := in.open(); err != nil {
-			return nil, err
-		}
-		out, culprit, err := s.attempt(in, batch, dead)
-		if err == nil {
-			return append(out, s.letters(in, batch, dead)...), nil
-		}
-		if fault.Of(err) != fault.Poison {
-			return nil, err
-		}
-		s.Stats.Reruns++
-		dead[culprit] = err
-		in.task.Aborted()
+	if err := in.open(); err != nil {
+		return nil, err
 	}
+	out, err := s.attempt(in, batch)
+	if in.task.Tainted() {
+		s.Stats.Reruns++
+		in.task.Aborted()
+		in.task.Careful(math.MaxInt)
+		out, err = s.attempt(in, batch)
+		in.task.Careful(0)
+	}
+	return out, err
 }
 
-func (s *Sim) attempt(in *input, batch []entry, dead map[int]error) (out []output, culprit int, err error) {
-	emit := func(e stream.Emit) error {
-		out = append(out, s.emitted(e)...)
+func (s *Sim) attempt(in *input, batch []entry) (out []output, err error) {
+	dead := map[int]error{}
+	emit := func(es []stream.Emit) error {
+		for _, e := range es {
+			out = append(out, s.emitted(in, e)...)
+		}
 		return nil
 	}
 	for i, e := range batch {
-		if dead[i] != nil {
-			continue
-		}
+		src := stream.Source{Topic: in.topic, Partition: in.partition, Offset: in.next + int64(i)}
 		v, err := e.decode()
 		if err != nil {
-			return nil, i, fault.Poisoned("DECODE", err)
+			dead[i] = fault.Poisoned("DECODE", err)
+			continue
 		}
-		src := stream.Source{Topic: in.topic, Partition: in.partition, Offset: in.next + int64(i)}
-		if err := in.task.Process(context.Background(), stream.Record{Key: e.key, Value: v, Time: e.at, Source: src}, emit); err != nil {
-			return nil, i, fmt.Errorf("handle %s@%d: %w", e.record, src.Offset, err)
+		err = in.task.Process(context.Background(), stream.Record{Key: []byte(e.key), Value: v, Time: e.at, Source: src}, emit)
+		if err == nil {
+			continue
 		}
+		err = fmt.Errorf("handle %s@%d: %w", e.record, src.Offset, err)
+		if fault.Of(err) != fault.Poison || in.task.Tainted() {
+			return nil, err
+		}
+		dead[i] = err
 	}
-	return out, 0, nil
+	return append(out, s.letters(in, batch, dead)...), nil
 }
 
 // emitted encodes at once: the handler may change the value afterwards.
-func (s *Sim) emitted(e stream.Emit) []output {
+func (s *Sim) emitted(in *input, e stream.Emit) []output {
 	enc := entry{key: e.Key, record: e.Value.AvroName(), value: e.Value.Append(nil), at: s.now}
+	if e.Here {
+		return []output{{e.Topic, in.partition, enc}}
+	}
 	if !e.Broadcast {
 		return []output{{e.Topic, s.partition(e.Key), enc}}
 	}
@@ -190,7 +195,7 @@ func (s *Sim) letters(in *input, batch []entry, dead map[int]error) []output {
 				Topic: string(in.topic), Partition: in.partition, Offset: in.next + int64(i), Stage: in.spec.Name,
 				Reason: fault.Reason(err), Causes: fault.Causes(err), Attempt: 1, Key: avro.Some([]byte(e.key)), Value: avro.Some(e.value), RecordAt: avro.MicrosOf(e.at),
 			}
-			out = append(out, s.emitted(stream.Emit{Topic: topics.DeadLetters.Name, Key: e.key, Value: letter})...)
+			out = append(out, s.emitted(in, stream.Emit{Topic: topics.DeadLetters.Name, Key: e.key, Value: letter})...)
 		}
 	}
 	return out
@@ -204,16 +209,4 @@ func (in *input) open() error {
 	t, err := in.spec.NewTask(in.kv)
 	in.task = t
 	return err
-}
-
-func (in *input) changes() (map[string][]byte, error) {
-	changes := map[string][]byte{}
-	err := in.task.Flush(func(key, value []byte) error {
-		if _, ok := changes[string(key)]; ok {
-			return errors.New("state key " + string(key) + " flushed twice")
-		}
-		changes[string(key)] = bytes.Clone(value)
-		return nil
-	})
-	return changes, err
 }

@@ -193,7 +193,7 @@ func (s *Sim) DeadLetters() []*avro.DeadLetter {
 	return Out[avro.DeadLetter](s, topics.DeadLetters.Name)
 }
 
-// State gives a copy of a stage's committed state, all partitions joined: "partition/store key" to encoded value.
+// State gives a copy of a stage's committed state, all partitions joined: "partition/store key" to its value as it is kept.
 func (s *Sim) State(stage string) map[string]string {
 	out := map[string]string{}
 	for _, in := range s.inputs {

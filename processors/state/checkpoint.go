@@ -7,17 +7,19 @@ import (
 )
 
 // Version is the version of the form state is written in. A change of it restores every store from its changelog.
-const Version = 1
+const Version = 2
 
 // Checkpoint ties a store to its changelog partition.
 type Checkpoint struct {
 	Topic  [16]byte  // the changelog's topic id: a topic made anew under the old name has another
 	Next   int64     // offset from which the changelog is not contained yet
+	Input  int64     // offset from which the inbox is not contained yet, for a stage that takes snapshots
 	At     time.Time // when it was written
+	Partly bool      // a restore is under way: derived entries are missing
 	format byte      // 0 stands for Version
 }
 
-const checkpointLength = 1 + 16 + 8 + 8
+const checkpointLength = 1 + 16 + 8 + 8 + 8 + 1
 
 func (c Checkpoint) append(b []byte) []byte {
 	if c.format == 0 {
@@ -26,7 +28,12 @@ func (c Checkpoint) append(b []byte) []byte {
 	b = append(b, c.format)
 	b = append(b, c.Topic[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Next))
-	return binary.BigEndian.AppendUint64(b, uint64(c.At.UnixMicro()))
+	b = binary.BigEndian.AppendUint64(b, uint64(c.Input))
+	b = binary.BigEndian.AppendUint64(b, uint64(c.At.UnixMicro()))
+	if c.Partly {
+		return append(b, 1)
+	}
+	return append(b, 0)
 }
 
 func parseCheckpoint(b []byte) (Checkpoint, error) {
@@ -34,8 +41,8 @@ func parseCheckpoint(b []byte) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("checkpoint has %d bytes, want %d", len(b), checkpointLength)
 	}
 	return Checkpoint{
-		format: b[0], Topic: [16]byte(b[1:17]), Next: int64(binary.BigEndian.Uint64(b[17:])),
-		At: time.UnixMicro(int64(binary.BigEndian.Uint64(b[25:]))).UTC(),
+		Partly: b[41] != 0, format: b[0], Topic: [16]byte(b[1:17]), Next: int64(binary.BigEndian.Uint64(b[17:])),
+		Input: int64(binary.BigEndian.Uint64(b[25:])), At: time.UnixMicro(int64(binary.BigEndian.Uint64(b[33:]))).UTC(),
 	}, nil
 }
 

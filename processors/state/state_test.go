@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -42,7 +41,7 @@ var someID = ID{App: "app", Stage: "loads", Topic: "inbox", Partition: 3}
 func contents(t *testing.T, kv stream.KV, prefix string) []string {
 	t.Helper()
 	out := []string{}
-	err := kv.Scan([]byte(prefix), func(key, value []byte) error {
+	err := kv.Scan([]byte(prefix), nil, func(key, value []byte) error {
 		out = append(out, string(key)+"="+string(value))
 		return nil
 	})
@@ -52,10 +51,10 @@ func contents(t *testing.T, kv stream.KV, prefix string) []string {
 	return out
 }
 
-func changes(kv ...string) []Change {
-	var out []Change
+func changes(kv ...string) []stream.Change {
+	var out []stream.Change
 	for i := 0; i < len(kv); i += 2 {
-		c := Change{Key: []byte(kv[i]), Value: []byte(kv[i+1])}
+		c := stream.Change{Key: []byte(kv[i]), Value: []byte(kv[i+1])}
 		if kv[i+1] == "delete" {
 			c.Value = nil
 		}
@@ -148,7 +147,7 @@ func TestScanKeepsToThePrefix(t *testing.T) {
 		}
 	}
 	stop := errors.New("enough")
-	if err := s.Scan(nil, func(_, _ []byte) error { return stop }); !errors.Is(err, stop) {
+	if err := s.Scan(nil, nil, func(_, _ []byte) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("got %v, want the callback's error", err)
 	}
 }
@@ -244,7 +243,7 @@ func TestDamageFoundLaterIsSetAside(t *testing.T) {
 	b[len(b)/2] ^= 0xff // behind the block of the identity
 	write(t, tables[0], string(b))
 	s = open(t, newDisk(t, d.root), someID)
-	if err := s.Scan(nil, func(_, _ []byte) error { return nil }); !errors.Is(err, ErrDamaged) {
+	if err := s.Scan(nil, nil, func(_, _ []byte) error { return nil }); !errors.Is(err, ErrDamaged) {
 		t.Errorf("read %v, want damage", err)
 	}
 	if err := s.Close(); err != nil {
@@ -304,46 +303,49 @@ func TestStaleCheckpoints(t *testing.T) {
 	}
 }
 
-// model is state as a map, to compare an overlay with.
-type model map[string]string
-
-func TestOverlayIsStateWithChanges(t *testing.T) {
+// What is read from behind a key begins behind it, and stops when told to.
+func TestScanFromBehind(t *testing.T) {
 	s := open(t, newDisk(t, t.TempDir()), someID)
 	defer s.Close()
-	apply(t, s, 1, "p/a", "1", "p/c", "1", "p/d", "1", "q/a", "1")
-	want := model{"p/a": "1", "p/c": "1", "p/d": "1", "q/a": "1"}
-	o := NewOverlay(s)
-	for _, c := range changes("p/b", "2", "p/c", "2", "p/d", "delete", "p/e", "", "o/z", "2", "p/d2", "delete") {
-		if err := o.Put(c.Key, c.Value); err != nil {
-			t.Fatal(err)
+	apply(t, s, 1, "a", "1", "a\x00", "2", "ab", "3", "b", "4")
+	for _, c := range []struct {
+		prefix, behind string
+		want           []string
+	}{
+		{"a", "a", []string{"a\x00=2", "ab=3"}}, {"a", "ab", nil}, {"", "ab", []string{"b=4"}}, {"a", "", []string{"a=1", "a\x00=2", "ab=3"}},
+	} {
+		var behind []byte
+		if c.behind != "" {
+			behind = []byte(c.behind)
 		}
-		if delete(want, string(c.Key)); c.Value != nil {
-			want[string(c.Key)] = string(c.Value)
-		}
-	}
-	for _, prefix := range []string{"", "p/", "q/", "o/", "none"} {
-		var list []string
-		for _, k := range slices.Sorted(maps.Keys(want)) {
-			if strings.HasPrefix(k, prefix) {
-				list = append(list, k+"="+want[k])
-			}
-		}
-		if got := contents(t, o, prefix); !slices.Equal(got, list) {
-			t.Errorf("%q: %q, want %q", prefix, got, list)
+		var got []string
+		err := s.Scan([]byte(c.prefix), behind, func(key, value []byte) error {
+			got = append(got, string(key)+"="+string(value))
+			return nil
+		})
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("behind %q with %q: %q, %v, want %q", c.behind, c.prefix, got, err, c.want)
 		}
 	}
-	for _, k := range []string{"p/a", "p/c", "p/d", "p/e", "q/a", "none"} {
-		v, err := o.Get([]byte(k))
-		w, ok := want[k]
-		if err != nil || (v != nil) != ok || string(v) != w {
-			t.Errorf("%s is %q, %v, want %q", k, v, err, w)
-		}
+	n := 0
+	if err := s.Scan(nil, nil, func(_, _ []byte) error { n++; return stream.Stop }); err != nil || n != 1 {
+		t.Errorf("stopped after %d with %v, want 1 and no error", n, err)
 	}
-	if got := fmt.Sprintf("%q", o.Changes()); got != `[{"o/z" "2"} {"p/b" "2"} {"p/c" "2"} {"p/d" ""} {"p/d2" ""} {"p/e" ""}]` {
-		t.Errorf("changes are %s", got)
+}
+
+// Entries that are derived are made anew from what they follow from, whatever stood there.
+func TestRederive(t *testing.T) {
+	s := open(t, newDisk(t, t.TempDir()), someID)
+	defer s.Close()
+	due := func(at byte) string { return "\x01" + strings.Repeat("\x00", 7) + string(at) }
+	apply(t, s, 1, "timer\x00k\x00n", due(9), "timer\x00k\x00m", due(5), "due\x00leftover", "", "other\x00k\x00", "x")
+	if err := s.Rederive(); err != nil {
+		t.Fatal(err)
 	}
-	o.Reset()
-	if got := contents(t, o, ""); !slices.Equal(got, contents(t, s, "")) || len(o.Changes()) != 0 {
-		t.Errorf("after a reset: %q", got)
+	want := func(at byte, name string) string {
+		return "due\x00\x80" + strings.Repeat("\x00", 6) + string(at) + "k\x00" + name + "="
+	}
+	if got := contents(t, s, "due\x00"); !slices.Equal(got, []string{want(5, "m"), want(9, "n")}) {
+		t.Errorf("derived %q", got)
 	}
 }

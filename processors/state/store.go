@@ -183,9 +183,13 @@ func (s *Store) get(key []byte) ([]byte, error) {
 }
 
 // Scan implements stream.KV.
-func (s *Store) Scan(prefix []byte, fn func(key, value []byte) error) (err error) {
+func (s *Store) Scan(prefix, behind []byte, fn func(key, value []byte) error) (err error) {
 	lower := append([]byte{keyState}, prefix...)
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: after(lower)})
+	bounds := pebble.IterOptions{LowerBound: lower, UpperBound: after(lower)}
+	if behind != nil {
+		bounds.LowerBound = append(append([]byte{keyState}, behind...), 0)
+	}
+	it, err := s.db.NewIter(&bounds)
 	if err != nil {
 		return s.failed("scan state", err)
 	}
@@ -195,7 +199,11 @@ func (s *Store) Scan(prefix []byte, fn func(key, value []byte) error) (err error
 		if err != nil {
 			return s.failed("scan state", err)
 		}
-		if err := fn(it.Key()[1:], v); err != nil {
+		err = fn(it.Key()[1:], v)
+		if errors.Is(err, stream.Stop) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -225,12 +233,9 @@ func after(prefix []byte) []byte {
 	return end
 }
 
-// Change is one key's new value; a nil value deletes.
-type Change struct{ Key, Value []byte }
-
 // Apply writes changes and the checkpoint that says how far into the changelog they reach, all or nothing. It must be
 // called only with what is committed there.
-func (s *Store) Apply(changes []Change, c Checkpoint) error {
+func (s *Store) Apply(changes []stream.Change, c Checkpoint) error {
 	b := s.db.NewBatch()
 	defer b.Close()
 	for _, x := range changes {
@@ -266,6 +271,38 @@ func (s *Store) Wipe() error {
 	b.Delete([]byte(keyCheckpoint), nil)
 	if err := b.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("wipe state: %w", err)
+	}
+	return nil
+}
+
+// derivedAtOnce is how many derived entries are written at once.
+const derivedAtOnce = 10_000
+
+// Rederive makes the derived entries anew from what was restored. Until it is done the checkpoint stays where it is, so that a
+// restart does it again.
+func (s *Store) Rederive() error {
+	b := s.db.NewBatch()
+	defer func() { b.Close() }()
+	lower := append([]byte{keyState}, stream.DerivedPrefix...)
+	b.DeleteRange(lower, after(lower), nil)
+	err := s.Scan([]byte(stream.DerivedFrom), nil, func(key, value []byte) error {
+		c, ok := stream.Derive(key, value)
+		if !ok {
+			return nil
+		}
+		b.Set(append([]byte{keyState}, c.Key...), c.Value, nil)
+		if b.Count() < derivedAtOnce {
+			return nil
+		}
+		full := b
+		b = s.db.NewBatch()
+		return errors.Join(full.Commit(pebble.NoSync), full.Close())
+	})
+	if err == nil {
+		err = b.Commit(pebble.NoSync)
+	}
+	if err != nil {
+		return fmt.Errorf("derive what local state is found by: %w", err)
 	}
 	return nil
 }

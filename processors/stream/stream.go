@@ -59,6 +59,13 @@ type Processor[S any] struct {
 	Timers  TimerHandler[S]  // nil: no timers
 	Sweep   SweepHandler[S]  // nil: depends on no reference data
 	Ready   func(S) []string // nil, or what this task holds back, for readiness and metrics
+
+	// Reuse: handlers keep nothing of a record in stores or emits without cloning it. All records of a type are then decoded into one struct,
+	// whose strings and bytes lie in the record's own.
+	Reuse bool
+	// Snapshots: for inboxes of high volume, where every commit would write nearly every key. State goes to the changelog at
+	// intervals only; a restore reads the last of them and then works through the inbox from there again, saying nothing.
+	Snapshots bool
 }
 
 // Input ties a record type to its handler.
@@ -88,6 +95,7 @@ type Emit struct {
 	Key       string
 	Value     avro.Record // read before the next handler runs
 	Broadcast bool        // one copy to every partition, for reference data
+	Here      bool        // to the partition of its topic that the task itself reads
 }
 
 // Emits is what a handler sends, in order, and the references whose dependents are to be swept.
@@ -111,24 +119,31 @@ func (e *Emits) Sweep(reference string) { e.Sweeps = append(e.Sweeps, reference)
 
 // Spec is a processor ready for a driver, its state type forgotten.
 type Spec struct {
-	Name    string
-	Inboxes []topics.Topic
-	Keyed   bool // has state: a changelog, ticks, timers
-	Outputs []topics.Name
-	Records []string // full names of the record types it handles
-	task    func(*Binder) program
+	Name      string
+	Inboxes   []topics.Topic
+	Keyed     bool // has state: a changelog, ticks, timers
+	Outputs   []topics.Name
+	Records   []string // full names of the record types it handles
+	Reuse     bool     // as declared
+	Snapshots bool     // as declared
+	task      func(*Binder) program
 }
 
 // program is one task's bound handlers.
 type program struct {
-	handle map[string]func(ctx context.Context, key string, rec avro.Record, at time.Time, src Source) (Emits, error)
-	timer  func(ctx context.Context, key string, f Firing) (Emits, error)
-	sweep  func(ctx context.Context, key, reference string, now time.Time) (Emits, error)
+	handlers []handler
+	timer    func(ctx context.Context, key string, f Firing) (Emits, error)
+	sweep    func(ctx context.Context, key, reference string, now time.Time) (Emits, error)
+}
+
+type handler struct {
+	record string
+	handle func(ctx context.Context, key string, rec avro.Record, at time.Time, src Source) (Emits, error)
 }
 
 // Define checks a declaration and makes it a Spec. A faulty declaration is a programmer's error: it panics.
 func Define[S any](p Processor[S]) Spec {
-	spec := Spec{Name: p.Name, Inboxes: p.Feeds, Keyed: p.State != nil, Outputs: p.Outputs}
+	spec := Spec{Name: p.Name, Inboxes: p.Feeds, Keyed: p.State != nil, Outputs: p.Outputs, Reuse: p.Reuse, Snapshots: p.Snapshots}
 	if spec.Keyed {
 		spec.Inboxes = []topics.Topic{p.Inbox}
 	}
@@ -148,6 +163,8 @@ func (p Processor[S]) check() error {
 		return fmt.Errorf("has no name")
 	case p.State != nil && len(p.Feeds) > 0:
 		return fmt.Errorf("has state and feeds: a keyed stage reads its inbox alone")
+	case p.State == nil && p.Snapshots:
+		return fmt.Errorf("has no state to take snapshots of")
 	case p.State == nil && (p.Timers != nil || p.Sweep != nil || len(p.Feeds) == 0):
 		return fmt.Errorf("has no state: it reads feeds and can have neither timers nor sweeps")
 	}
@@ -166,11 +183,11 @@ func (p Processor[S]) bind(b *Binder) program {
 	if p.State != nil {
 		st = p.State(b)
 	}
-	prog := program{handle: map[string]func(context.Context, string, avro.Record, time.Time, Source) (Emits, error){}}
+	var prog program
 	for _, in := range p.Inputs {
-		prog.handle[in.record] = func(ctx context.Context, key string, rec avro.Record, at time.Time, src Source) (Emits, error) {
+		prog.handlers = append(prog.handlers, handler{in.record, func(ctx context.Context, key string, rec avro.Record, at time.Time, src Source) (Emits, error) {
 			return in.handle(ctx, key, rec, at, src, st)
-		}
+		}})
 	}
 	if p.Timers != nil {
 		prog.timer = func(ctx context.Context, key string, f Firing) (Emits, error) { return p.Timers(ctx, key, f, st) }

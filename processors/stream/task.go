@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"waybill/avro"
+	"waybill/topics"
 	"waybill/topics/fault"
 )
 
@@ -16,16 +17,19 @@ import (
 // code from here on in. A Task belongs to one goroutine.
 //
 // A driver calls Process for each record of a cycle, Flush to make the cycle's changes durable, then Committed; or Aborted
-// at any point, which undoes everything since the last Committed.
+// at any point, which undoes everything since the last Committed after a Flush.
 type Task struct {
-	spec Spec
-	b    *Binder
-	prog program
+	spec    Spec
+	b       *Binder
+	prog    program
+	last    *handler // which handled the last record
+	ticks   uint64   // seen
+	tainted bool
 }
 
 // Record is one inbox record as a driver hands it over, its value decoded.
 type Record struct {
-	Key     string
+	Key     []byte
 	Value   avro.Record
 	Time    time.Time // the broker's append time
 	Source  Source
@@ -35,135 +39,272 @@ type Record struct {
 // TickName is the record type that lets time pass.
 const TickName = "waybill.platform.Tick"
 
-// NewTask binds the spec's stores to committed state and reads its timers.
+// sweepName is the record type by which a task goes on with a sweep.
+const sweepName = "waybill.platform.Sweep"
+
+// NewTask binds the spec's stores to committed state.
 func (s Spec) NewTask(kv KV) (*Task, error) {
 	t := &Task{spec: s, b: newBinder(kv)}
 	t.prog = s.task(t.b)
-	if err := t.b.timers.load(); err != nil {
-		return nil, fmt.Errorf("open task of %s: %w", s.Name, err)
-	}
 	return t, nil
 }
 
 // Handles says whether the spec has a handler for a record type; ticks go to every keyed stage.
 func (s Spec) Handles(record string) bool {
-	return record == TickName && s.Keyed || slices.Contains(s.Records, record)
+	return s.Keyed && (record == TickName || record == sweepName) || slices.Contains(s.Records, record)
 }
 
-// Process runs the handlers a record asks for and gives what they emit to emit, in order, before the next handler runs.
-// After an error of class poison the driver must abort the cycle and run it again without the record.
-func (t *Task) Process(ctx context.Context, r Record, emit func(Emit) error) error {
-	if _, ok := r.Value.(*avro.Tick); ok && t.spec.Keyed {
-		return t.tick(ctx, r, emit)
+// Careful makes the task copy what each record is about to change, so that a poisonous one can be undone by itself, and takes
+// for poison what makes key and value of a changed entry longer than limit bytes. It costs encodings per record and changed value, so it is for
+// cycles that hold poison. 0 ends it.
+func (t *Task) Careful(limit int) { t.b.undo.limit = limit }
+
+// Tainted says that a poisonous record left traces behind, since the task is not careful: the cycle must be aborted and run
+// again by a careful task.
+func (t *Task) Tainted() bool { return t.tainted }
+
+// EmitFunc takes what one handler emits, all of it or, with an error, nothing.
+type EmitFunc func([]Emit) error
+
+// Process runs the handlers a record asks for and gives what each emits to emit before the next one runs.
+//
+// After an error of class poison the record left no trace, unless the task is Tainted. Any other error ends the cycle.
+func (t *Task) Process(ctx context.Context, r Record, emit EmitFunc) error {
+	if t.spec.Keyed {
+		switch v := r.Value.(type) {
+		case *avro.Tick:
+			return t.tick(ctx, r, emit)
+		case *avro.Sweep:
+			return t.sweep(ctx, v.Reference, v.After, r, emit)
+		}
 	}
-	h, ok := t.prog.handle[r.Value.AvroName()]
-	if !ok {
+	h := t.handler(r.Value.AvroName())
+	if h == nil {
 		return fault.Poisonf("UNEXPECTED_RECORD", "stage %s does not handle %s: send it to a topic whose catalogue entry lists it", t.spec.Name, r.Value.AvroName())
 	}
-	if err := t.checkKey(r.Key); err != nil {
+	if err := t.enter(r.Key); err != nil {
 		return err
 	}
-	t.b.key = r.Key
-	out, err := t.guard(func() (Emits, error) { return h(ctx, r.Key, r.Value, r.Time, r.Source) })
+	t.b.undo.begin(t.b)
+	out, err := t.handle(ctx, h, &r)
+	if err == nil {
+		err = t.send(out.Records, emit)
+	}
 	if err != nil {
-		return err
+		return t.settle(err)
 	}
-	return t.send(ctx, out, r.Time, emit)
-}
-
-// checkKey refuses what would make state of strangers one: no key at all, or one that reads as another's store key.
-func (t *Task) checkKey(key string) error {
-	switch {
-	case !t.spec.Keyed:
-		return nil
-	case key == "":
-		return fault.Poisonf("NO_KEY", "stage %s keeps state by record key and this record has none: send it with its key", t.spec.Name)
-	case strings.IndexByte(key, 0) >= 0:
-		return fault.Poisonf("BAD_KEY", "record key %q holds a zero byte", key)
+	for _, ref := range out.Sweeps {
+		if err := t.sweep(ctx, ref, "", r, emit); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// maxFirings is how many timers may fire at one tick. More than a task can hold means that they set each other for ever.
-const maxFirings = 10_000_000
+func (t *Task) handler(record string) *handler {
+	if t.last != nil && t.last.record == record {
+		return t.last
+	}
+	for i := range t.prog.handlers {
+		if t.prog.handlers[i].record == record {
+			t.last = &t.prog.handlers[i]
+			return t.last
+		}
+	}
+	return nil
+}
+
+// enter makes the record's key the running one. It refuses what would make state of strangers one: no key at all, or one
+// that reads as another's store key.
+func (t *Task) enter(key []byte) error {
+	if !t.spec.Keyed {
+		t.b.at = &scope{key: string(key)}
+		return nil
+	}
+	if s, ok := t.b.scopes[string(key)]; ok && len(key) > 0 {
+		s.used = true
+		t.b.at = s
+		return nil
+	}
+	switch {
+	case len(key) == 0:
+		return fault.Poisonf("NO_KEY", "stage %s keeps state by record key and this record has none: send it with its key", t.spec.Name)
+	case slices.Contains(key, 0):
+		return fault.Poisonf("BAD_KEY", "record key %q holds a zero byte", key)
+	}
+	t.b.at = t.b.addScope(string(key))
+	return nil
+}
+
+// settle ends a unit of work that met an error: what it changed is undone, or the task is tainted.
+func (t *Task) settle(err error) error {
+	if fault.Of(err) != fault.Poison || !t.b.undo.touched {
+		return err
+	}
+	if t.b.undo.limit == 0 {
+		t.tainted = true
+		return err
+	}
+	if err := t.b.undo.back(t.b); err != nil {
+		return err
+	}
+	return err
+}
+
+// maxFirings is how many timers fire at one tick. Those left fire at the next one: a tick must not make a cycle that no
+// transaction can hold.
+const maxFirings = 10_000
 
 // tick fires what is due. Its time alone decides, not earlier ticks: an aborted cycle must not leave a later time behind.
-func (t *Task) tick(ctx context.Context, r Record, emit func(Emit) error) error {
-	now := time.UnixMicro(r.Time.UnixMicro()).UTC()
+func (t *Task) tick(ctx context.Context, r Record, emit EmitFunc) error {
 	if t.prog.timer == nil {
 		return nil
 	}
+	now := time.UnixMicro(r.Time.UnixMicro()).UTC()
+	t.ticks++
+	t.b.timers.begin(t.ticks)
+	defer t.b.timers.end()
 	for range maxFirings {
 		x, ok := t.b.timers.next(now.UnixMicro())
+		if t.b.fault != nil {
+			return t.b.fault
+		}
 		if !ok {
 			return nil
 		}
-		t.b.key = x.id.key
-		f := Firing{Name: x.id.name, Due: time.UnixMicro(x.due).UTC(), Now: now, Lagging: r.Lagging}
-		out, err := t.guard(func() (Emits, error) { return t.prog.timer(ctx, x.id.key, f) })
-		if err != nil {
-			// Not poison, whatever the handler says: the tick at fault would be every tick from here on.
-			return &fault.Error{Class: fault.Fatal, Err: fmt.Errorf("timer %s of %s: %w", x.id.name, x.id.key, err)}
-		}
-		if err := t.send(ctx, out, now, emit); err != nil {
+		if err := t.fire(ctx, x, now, r, emit); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("the timers of stage %s set each other due again and again at the tick of %s", t.spec.Name, now)
+	return nil
 }
 
-func (t *Task) send(ctx context.Context, out Emits, now time.Time, emit func(Emit) error) error {
-	for _, e := range out.Records {
+// fire runs one timer. A handler that fails on data makes a dead letter of the timer, not of the tick: the next tick would
+// meet it again.
+func (t *Task) fire(ctx context.Context, x timer, now time.Time, r Record, emit EmitFunc) error {
+	t.b.at = t.b.scope(x.key)
+	t.b.undo.begin(t.b)
+	f := Firing{Name: x.name, Due: time.UnixMicro(x.due).UTC(), Now: now, Lagging: r.Lagging}
+	return t.unit("timer", x.name, r, emit, func() (Emits, error) { return t.prog.timer(ctx, x.key, f) })
+}
+
+// sweepChunk is how many keys a sweep visits at once. It goes on by a record in the task's own partition, in another transaction:
+// other keys have their turn in between, and a crash loses nothing of it.
+const sweepChunk = 500
+
+// sweep visits the keys that depend on a reference and come behind after.
+func (t *Task) sweep(ctx context.Context, ref, after string, r Record, emit EmitFunc) error {
+	if t.prog.sweep == nil {
+		return nil
+	}
+	now := r.Time
+	keys, more := t.b.dependents(ref, after, sweepChunk)
+	for _, key := range keys {
+		t.b.at = t.b.scope(key)
+		t.b.undo.begin(t.b)
+		err := t.unit("sweep", ref, r, emit, func() (Emits, error) { return t.prog.sweep(ctx, key, ref, now) })
+		if err != nil {
+			return err
+		}
+	}
+	if t.b.fault != nil {
+		return t.b.fault
+	}
+	if !more {
+		return nil
+	}
+	return emit([]Emit{{Topic: t.spec.Inboxes[0].Name, Here: true, Value: &avro.Sweep{Reference: ref, After: keys[len(keys)-1]}}})
+}
+
+// unit runs what no record of its own stands behind. On poison it leaves a dead letter.
+func (t *Task) unit(kind, of string, r Record, emit EmitFunc, run func() (Emits, error)) error {
+	key := t.b.at.key
+	out, err := t.guard(run)
+	if err == nil {
+		err = t.send(out.Records, emit)
+	}
+	if err = t.settle(err); fault.Of(err) != fault.Poison || t.tainted {
+		return err
+	}
+	err = fmt.Errorf("%s %s for %s: %w", kind, of, key, err)
+	letter := &avro.DeadLetter{
+		Topic: string(r.Source.Topic), Partition: r.Source.Partition, Offset: r.Source.Offset, Stage: t.spec.Name,
+		Reason: strings.ToUpper(kind) + "_" + fault.Reason(err), Causes: fault.Causes(err), Attempt: 1, Key: avro.Some([]byte(key)), RecordAt: avro.MicrosOf(r.Time),
+	}
+	return emit([]Emit{{Topic: topics.DeadLetters.Name, Key: key, Value: letter}})
+}
+
+func (t *Task) send(out []Emit, emit EmitFunc) error {
+	if err := t.b.undo.fits(t.b); err != nil {
+		return err
+	}
+	for _, e := range out {
 		if !slices.Contains(t.spec.Outputs, e.Topic) {
 			return fmt.Errorf("stage %s emits to %s, which its declaration does not list", t.spec.Name, e.Topic)
 		}
-		if err := emit(e); err != nil {
-			return err
-		}
 	}
-	for _, ref := range out.Sweeps {
-		if err := t.sweep(ctx, ref, now, emit); err != nil {
-			return err
-		}
+	if len(out) == 0 {
+		return nil
 	}
-	return nil
+	return emit(out)
 }
 
-func (t *Task) sweep(ctx context.Context, ref string, now time.Time, emit func(Emit) error) error {
-	for _, key := range t.b.dependentsOf(ref) {
-		t.b.key = key
-		out, err := t.guard(func() (Emits, error) { return t.prog.sweep(ctx, key, ref, now) })
-		if err != nil {
-			return fmt.Errorf("sweep %s for %s: %w", key, ref, err)
-		}
-		if err := t.send(ctx, Emits{Records: out.Records}, now, emit); err != nil {
-			return err
-		}
-	}
-	return nil
+// handle runs a record's handler.
+func (t *Task) handle(ctx context.Context, h *handler, r *Record) (out Emits, err error) {
+	defer t.recovered(&err)
+	return h.handle(ctx, t.b.at.key, r.Value, r.Time, r.Source)
 }
 
-// guard turns a panic on data into poison, and a store failure into the error it is.
 func (t *Task) guard(run func() (Emits, error)) (out Emits, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fault.Poisonf("PANIC", "stage %s panicked: %v\n%s", t.spec.Name, p, debug.Stack())
-		}
-		if t.b.fault != nil {
-			err = t.b.fault
-		}
-	}()
+	defer t.recovered(&err)
 	return run()
 }
 
-// Flush hands the cycle's changes to put, sorted by key; a nil value deletes. Each changed value is encoded once.
-func (t *Task) Flush(put func(key, value []byte) error) error { return t.b.flush(put) }
+// recovered turns a panic on data into poison, and a store failure into the error it is.
+func (t *Task) recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fault.Poisonf("PANIC", "stage %s panicked: %v\n%s", t.spec.Name, p, debug.Stack())
+	}
+	if t.b.fault != nil {
+		*err = t.b.fault
+	}
+}
 
-// Dirty says whether the cycle changed anything.
-func (t *Task) Dirty() bool { return len(t.b.dirty) > 0 || len(t.b.timers.before) > 0 }
+// Flush gives the cycle's changes, sorted by key, derived ones last; a nil value deletes. Each changed value is encoded once. They are valid
+// until the next Flush.
+func (t *Task) Flush() ([]Change, error) { return t.b.flush() }
 
-// Committed makes the cycle's changes the new ground. At most keep values stay decoded in memory.
-func (t *Task) Committed(keep int) { t.b.committed(keep) }
+// Dirty says whether anything changed that was not flushed and committed.
+func (t *Task) Dirty() bool { return len(t.b.dirty) > 0 }
 
-// Aborted undoes everything since the last Committed.
-func (t *Task) Aborted() { t.b.aborted() }
+// Held is about how many bytes the task holds decoded.
+func (t *Task) Held() int { return t.b.held }
+
+// Committed makes what was flushed the new ground. About as many bytes as the budget says stay decoded in memory.
+func (t *Task) Committed(budget int) { t.b.committed(budget) }
+
+// Aborted undoes everything since the last flush that was committed.
+func (t *Task) Aborted() {
+	t.tainted = false
+	t.b.aborted()
+}
+
+// dependents lists up to n keys behind after that depend on the reference, in order, over all indexes of the task, and says
+// whether there are more.
+func (b *Binder) dependents(reference, after string, n int) (keys []string, more bool) {
+	if strings.IndexByte(reference, 0) >= 0 {
+		return nil, false // Index refuses it: nothing depends on it
+	}
+	s := b.scope(reference)
+	for no := range b.stores {
+		if b.stores[no].index {
+			keys = append(keys, b.scan(s, no, "", after, n+1)...)
+		}
+	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	if len(keys) > n {
+		return keys[:n], true
+	}
+	return keys, false
+}

@@ -26,12 +26,17 @@ func (m memory) Get(key []byte) ([]byte, error) {
 	return nil, nil
 }
 
-func (m memory) Scan(prefix []byte, fn func(key, value []byte) error) error {
+func (m memory) Scan(prefix, after []byte, fn func(key, value []byte) error) error {
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		if strings.HasPrefix(k, string(prefix)) {
-			if err := fn([]byte(k), []byte(m[k])); err != nil {
-				return err
-			}
+		if !strings.HasPrefix(k, string(prefix)) || after != nil && k <= string(after) {
+			continue
+		}
+		err := fn([]byte(k), []byte(m[k]))
+		if errors.Is(err, stream.Stop) {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -130,6 +135,7 @@ type run struct {
 	kv   memory
 	task *stream.Task
 	said []string
+	rest []*avro.Sweep // what sweeps left to do
 }
 
 func newRun(t *testing.T) *run {
@@ -148,12 +154,21 @@ func (r *run) reopen() {
 
 // do hands over a record and gives the handler's error.
 func (r *run) do(key, format, name string, line int64) error {
-	rec := stream.Record{Key: key, Value: &avro.PartnerMessage{Format: format, Name: name, Line: line}, Time: time.UnixMicro(line)}
+	rec := stream.Record{Key: []byte(key), Value: &avro.PartnerMessage{Format: format, Name: name, Line: line}, Time: time.UnixMicro(line)}
 	if format == "tick" {
 		rec.Value = &avro.Tick{}
 	}
-	return r.task.Process(context.Background(), rec, func(e stream.Emit) error {
-		r.said = append(r.said, e.Key+": "+e.Value.(*avro.PartnerMessage).Name)
+	return r.task.Process(context.Background(), rec, func(es []stream.Emit) error {
+		for _, e := range es {
+			switch v := e.Value.(type) {
+			case *avro.PartnerMessage:
+				r.said = append(r.said, e.Key+": "+v.Name)
+			case *avro.DeadLetter:
+				r.said = append(r.said, e.Key+": dead "+v.Reason)
+			case *avro.Sweep:
+				r.rest = append(r.rest, v)
+			}
+		}
 		return nil
 	})
 }
@@ -169,22 +184,22 @@ func (r *run) must(key, format, name string, line int64) {
 // commit makes changes durable; keep is how many values stay decoded.
 func (r *run) commit(keep int) {
 	r.t.Helper()
-	last := ""
 	seen := map[string]bool{}
-	err := r.task.Flush(func(key, value []byte) error {
-		if seen[string(key)] {
-			r.t.Errorf("%q flushed twice", key)
-		}
-		seen[string(key)], last = true, string(key)
-		if value == nil {
-			delete(r.kv, last)
-			return nil
-		}
-		r.kv[last] = string(value)
-		return nil
-	})
+	changes, err := r.task.Flush()
 	if err != nil {
 		r.t.Fatal(err)
+	}
+	for _, c := range changes {
+		key := string(c.Key)
+		if seen[key] {
+			r.t.Errorf("%q flushed twice", key)
+		}
+		seen[key] = true
+		if c.Value == nil {
+			delete(r.kv, key)
+		} else {
+			r.kv[key] = string(c.Value)
+		}
 	}
 	r.task.Committed(keep)
 }
@@ -204,7 +219,7 @@ func TestValuesSurviveCommitEvictionAndRestart(t *testing.T) {
 		r.must("a", "set", "", 7)
 		r.must("b", "set", "", 8)
 		r.must("b", "delete", "", 0)
-		r.commit(map[string]int{"hot": 100}[how])
+		r.commit(map[string]int{"hot": 1 << 20}[how])
 		if how == "reopened" {
 			r.reopen()
 		}
@@ -219,7 +234,7 @@ func TestValuesSurviveCommitEvictionAndRestart(t *testing.T) {
 }
 
 func TestMapsListCommittedAndChangedInOrder(t *testing.T) {
-	for _, keep := range []int{0, 100} {
+	for _, keep := range []int{0, 1 << 20} {
 		r := newRun(t)
 		for _, name := range []string{"x/3", "x/1", "y/1", "x/5"} {
 			r.must("a", "note", name, 1)
@@ -255,7 +270,7 @@ func TestAbortUndoesEverything(t *testing.T) {
 	r.must("a", "alarm", "kept", 50)
 	r.must("a", "alarm", "moved", 60)
 	r.must("a", "use", "place", 0)
-	r.commit(100)
+	r.commit(1 << 20)
 	before := maps.Clone(r.kv)
 	for _, key := range []string{"a", "new"} {
 		r.must(key, "set", "", 2)
@@ -273,7 +288,7 @@ func TestAbortUndoesEverything(t *testing.T) {
 	if r.task.Dirty() {
 		t.Error("dirty after an abort")
 	}
-	r.commit(100)
+	r.commit(1 << 20)
 	if !maps.Equal(r.kv, before) {
 		t.Errorf("an abort left %q, want %q", r.kv, before)
 	}
@@ -289,7 +304,7 @@ func TestAbortUndoesEverything(t *testing.T) {
 func TestAbortLeavesNoLaterTimeBehind(t *testing.T) {
 	r := newRun(t)
 	r.must("a", "alarm", "x", 5)
-	r.commit(100)
+	r.commit(1 << 20)
 	r.must("", "tick", "", 10)
 	r.must("", "tick", "", 900)
 	r.task.Aborted()
@@ -333,7 +348,7 @@ func TestPoisonIsMarkedAndUndone(t *testing.T) {
 	for _, format := range []string{"poison", "panic"} {
 		r := newRun(t)
 		r.must("a", "set", "", 1)
-		r.commit(100)
+		r.commit(1 << 20)
 		before := maps.Clone(r.kv)
 		if err := r.do("a", format, "", 0); fault.Of(err) != fault.Poison {
 			t.Errorf("%s gave %v, want poison", format, err)
@@ -405,11 +420,11 @@ func TestStoreFailureIsNotPoison(t *testing.T) {
 		t.Fatal(err)
 	}
 	kv.memory["x"] = "y"
-	rec := stream.Record{Key: "a", Value: &avro.PartnerMessage{Format: "poison"}}
+	rec := stream.Record{Key: []byte("a"), Value: &avro.PartnerMessage{Format: "poison"}}
 	if err := task.Process(context.Background(), rec, nil); !errors.Is(err, errDisk) || fault.Of(err) != fault.Fatal {
 		t.Errorf("got %v, want the store's failure, fatal", err)
 	}
-	if err := task.Flush(func(_, _ []byte) error { return nil }); !errors.Is(err, errDisk) {
+	if _, err := task.Flush(); !errors.Is(err, errDisk) {
 		t.Errorf("flush gave %v, want the store's failure", err)
 	}
 }

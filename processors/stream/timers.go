@@ -2,11 +2,13 @@ package stream
 
 import (
 	"cmp"
+	"container/heap"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
+
+	"waybill/avro"
 )
 
 // Timers are scoped to the key and named. They are due against ticks: the broker's time, never an event's.
@@ -16,166 +18,225 @@ type Timers struct{ t *timers }
 func (b *Binder) Timers() *Timers { return &Timers{t: b.timers} }
 
 // Set makes the named timer of the running key due at an instant, instead of when it was due before.
-func (t *Timers) Set(name string, due time.Time) { t.t.set(timerID{t.t.b.key, name}, due.UnixMicro()) }
+func (t *Timers) Set(name string, due time.Time) { t.t.set(t.t.b.at, name, due.UnixMicro()) }
 
 // Cancel removes the named timer of the running key.
-func (t *Timers) Cancel(name string) { t.t.remove(timerID{t.t.b.key, name}) }
+func (t *Timers) Cancel(name string) { t.t.remove(t.t.b.at, name) }
 
-const timerStore = "timer"
+// A timer is an entry of its key's like that of a Map. Which are due is read from a derived index in order of (due, key, name),
+// only as far as they are: what waits for later takes no memory. Those set since the last commit, which the index lacks, are in
+// a heap.
+const (
+	timerStore = "timer"
+	dueIndex   = "due"
+)
 
-type timerID struct{ key, name string }
+type timers struct {
+	b     *Binder
+	no    int // of the store
+	fresh pending
+	tick  uint64 // number of the tick under way
+
+	// What the tick under way has read of the index and not fired yet, and where to read on.
+	read  []timer
+	after []byte
+	all   bool // nothing more is due
+	held  []timer
+}
 
 type timer struct {
-	due int64 // microseconds
-	id  timerID
+	due       int64 // microseconds
+	key, name string
 }
 
 func (a timer) compare(b timer) int {
-	return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.id.key, b.id.key), cmp.Compare(a.id.name, b.id.name))
+	return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.key, b.key), cmp.Compare(a.name, b.name))
 }
-
-// timers keeps all timers of a task in order of (due, key, name). They are part of the task's state: committed ones are
-// read back when the task starts. An abort undoes by the log of what each changed timer was.
-type timers struct {
-	b      *Binder
-	due    map[timerID]int64
-	queue  heap
-	before map[timerID]int64 // what a timer changed since the commit was; absent means it did not exist
-}
-
-const none = int64(-1) << 63
 
 func newTimers(b *Binder) *timers {
-	return &timers{b: b, due: map[timerID]int64{}, before: map[timerID]int64{}}
+	return &timers{b: b, no: b.open(store{name: timerStore, record: func() avro.Record { return new(due) }, size: 32, version: 1})}
 }
 
-func (t *timers) load() error {
-	return t.b.kv.Scan([]byte(timerStore+"\x00"), func(key, value []byte) error {
-		parts := strings.SplitN(string(key), "\x00", 3)
-		if len(parts) != 3 || len(value) != 8 {
-			return fmt.Errorf("timer %q is not as written: the state directory is damaged, delete it to restore from the changelog", key)
-		}
-		t.put(timerID{parts[1], parts[2]}, int64(binary.BigEndian.Uint64(value)))
-		return nil
-	})
-}
-
-func (t *timers) put(id timerID, due int64) {
-	t.due[id] = due
-	t.queue.push(timer{due, id})
-}
-
-func (t *timers) remember(id timerID) {
-	if _, ok := t.before[id]; ok {
+func (t *timers) set(s *scope, name string, at int64) {
+	c := t.b.entry(s, t.no, name)
+	d := c.rec.(*due)
+	if c.present && d.at == at {
 		return
 	}
-	due, ok := t.due[id]
-	if !ok {
-		due = none
-	}
-	t.before[id] = due
-}
-
-func (t *timers) set(id timerID, due int64) {
-	if was, ok := t.due[id]; ok && was == due {
+	t.b.touch(c)
+	c.set(true)
+	d.at = at
+	if d.fired == t.tick && t.tick > 0 { // it would fire at this tick again and again
+		t.held = append(t.held, timer{at, s.key, name})
 		return
 	}
-	t.remember(id)
-	t.put(id, due)
+	heap.Push(&t.fresh, timer{at, s.key, name})
 }
 
-func (t *timers) remove(id timerID) {
-	if _, ok := t.due[id]; !ok {
-		return
+func (t *timers) remove(s *scope, name string) {
+	c := t.b.entry(s, t.no, name)
+	if c.present {
+		t.b.touch(c)
+		c.set(false)
 	}
-	t.remember(id)
-	delete(t.due, id)
 }
 
-// next takes the first timer due by now. The queue may hold timers moved or removed since; they are passed over.
+// begin begins a tick. A timer that fires at it can be set again, but not to fire at it once more.
+func (t *timers) begin(number uint64) {
+	t.tick = number
+	t.read, t.after, t.all = t.read[:0], nil, false
+}
+
+// end ends the tick.
+func (t *timers) end() {
+	for _, x := range t.held {
+		heap.Push(&t.fresh, x)
+	}
+	t.held = t.held[:0]
+	t.tick = 0
+}
+
+// next takes the first timer due by now. Heap and index may hold timers moved or removed since; they are passed over.
 func (t *timers) next(now int64) (timer, bool) {
-	for len(t.queue) > 0 && t.queue[0].due <= now {
-		x := t.queue.pop()
-		if due, ok := t.due[x.id]; ok && due == x.due {
-			t.remove(x.id)
+	for {
+		if len(t.read) == 0 && !t.all {
+			t.readDue(now)
+		}
+		x, ok := t.first(now)
+		if !ok {
+			return timer{}, false
+		}
+		s := t.b.scope(x.key)
+		c := t.b.entry(s, t.no, x.name)
+		if d := c.rec.(*due); c.present && d.at == x.due {
+			t.remove(s, x.name)
+			d.fired = t.tick
 			return x, true
 		}
 	}
-	return timer{}, false
 }
 
-func (t *timers) flush(put func(key, value []byte) error) error {
-	ids := make([]timerID, 0, len(t.before))
-	for id := range t.before {
-		ids = append(ids, id)
+func (t *timers) first(now int64) (x timer, ok bool) {
+	fresh := len(t.fresh) > 0 && t.fresh[0].due <= now
+	switch {
+	case len(t.read) > 0 && (!fresh || t.read[0].compare(t.fresh[0]) <= 0):
+		x, t.read = t.read[0], t.read[1:]
+		return x, true
+	case fresh:
+		return heap.Pop(&t.fresh).(timer), true
 	}
-	slices.SortFunc(ids, func(a, b timerID) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.name, b.name)) })
-	for _, id := range ids {
-		var v []byte
-		if due, ok := t.due[id]; ok {
-			v = binary.BigEndian.AppendUint64(nil, uint64(due))
-		}
-		if err := put([]byte(cellID(timerStore, id.key, id.name)), v); err != nil {
+	return x, false
+}
+
+// readAtOnce is how many timers are read from the index at once.
+const readAtOnce = 512
+
+func (t *timers) readDue(now int64) {
+	t.read = t.read[:0]
+	err := t.b.kv.Scan([]byte(DerivedPrefix), t.after, func(key, _ []byte) error {
+		x, err := parseDue(key)
+		if err != nil {
 			return err
 		}
+		if x.due > now {
+			return Stop
+		}
+		t.read = append(t.read, x)
+		if len(t.read) == readAtOnce {
+			return Stop
+		}
+		return nil
+	})
+	if err != nil {
+		t.b.fault = cmp.Or(t.b.fault, fmt.Errorf("scan timers: %w", err))
 	}
-	return nil
+	t.all = err != nil || len(t.read) < readAtOnce
+	if !t.all {
+		last := t.read[len(t.read)-1]
+		t.after = appendDue(nil, last.due, last.key+"\x00"+last.name)
+	}
 }
 
-func (t *timers) committed() {
-	clear(t.before)
-	if len(t.queue) > 4*len(t.due)+1024 { // mostly timers moved or removed since
-		t.queue = t.queue[:0]
-		for id, due := range t.due {
-			t.queue.push(timer{due, id})
+// derive adds to what is flushed how the index changes.
+func (t *timers) derive() {
+	b := t.b
+	for _, c := range b.dirty {
+		d, ok := c.rec.(*due)
+		if !ok || d.known && c.present && d.committed == d.at {
+			continue
+		}
+		rest := c.scope.key + "\x00" + c.sub
+		if d.known {
+			b.changes = append(b.changes, Change{Key: appendDue(nil, d.committed, rest), Derived: true})
+		}
+		if c.present {
+			b.changes = append(b.changes, Change{Key: appendDue(nil, d.at, rest), Value: []byte{}, Derived: true})
 		}
 	}
 }
+
+// committed: the index has everything now.
+func (t *timers) committed() { t.fresh = t.fresh[:0] }
 
 func (t *timers) aborted() {
-	for id, was := range t.before {
-		delete(t.due, id)
-		if was != none {
-			t.put(id, was)
-		}
-	}
-	clear(t.before)
+	t.fresh, t.held, t.tick = t.fresh[:0], t.held[:0], 0
+	t.read, t.after, t.all = t.read[:0], nil, false
 }
 
-// heap is a binary min-heap of timers.
-type heap []timer
-
-func (h *heap) push(x timer) {
-	q := append(*h, x)
-	for i := len(q) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if q[parent].compare(q[i]) <= 0 {
-			break
-		}
-		q[parent], q[i] = q[i], q[parent]
-		i = parent
-	}
-	*h = q
+// An index key is DerivedPrefix, eight bytes that order as the instants do, the key, NUL, the name.
+func appendDue(b []byte, at int64, rest string) []byte {
+	b = append(b, DerivedPrefix...)
+	b = binary.BigEndian.AppendUint64(b, uint64(at)^1<<63)
+	return append(b, rest...)
 }
 
-func (h *heap) pop() timer {
-	q := *h
-	top := q[0]
-	q[0] = q[len(q)-1]
-	q = q[:len(q)-1]
-	for i := 0; ; {
-		least := i
-		for _, child := range [2]int{2*i + 1, 2*i + 2} {
-			if child < len(q) && q[child].compare(q[least]) < 0 {
-				least = child
-			}
-		}
-		if least == i {
-			break
-		}
-		q[i], q[least] = q[least], q[i]
-		i = least
+func parseDue(key []byte) (timer, error) {
+	rest := key[min(len(DerivedPrefix), len(key)):]
+	if len(rest) < 8 {
+		return timer{}, fmt.Errorf("timer %q is not as written: the state directory is damaged, delete it to restore from the changelog", key)
 	}
-	*h = q
-	return top
+	owner, name, _ := strings.Cut(string(rest[8:]), "\x00")
+	return timer{due: int64(binary.BigEndian.Uint64(rest) ^ 1<<63), key: owner, name: name}, nil
+}
+
+// due is a timer as its store holds it.
+type due struct {
+	at        int64  // microseconds
+	committed int64  // what the index says, where known
+	known     bool   // the index has it
+	fired     uint64 // number of the tick at which it fired last
+}
+
+// keep takes over what is no part of the value.
+func (d *due) keep(was *due) { d.committed, d.known, d.fired = was.committed, was.known, was.fired }
+
+func (d *due) Decode(b []byte) error {
+	if len(b) != 8 {
+		return fmt.Errorf("a timer has %d bytes, want 8", len(b))
+	}
+	d.at = int64(binary.BigEndian.Uint64(b))
+	d.committed, d.known = d.at, true
+	return nil
+}
+func (d *due) DecodeAlias(b []byte) error                   { return d.Decode(b) }
+func (d *due) DecodePlan(b []byte, _ *avro.Plan) error      { return d.Decode(b) }
+func (d *due) DecodePlanAlias(b []byte, _ *avro.Plan) error { return d.Decode(b) }
+func (d *due) Append(b []byte) []byte                       { return binary.BigEndian.AppendUint64(b, uint64(d.at)) }
+func (*due) AvroName() string                               { return "waybill.stream.Due" }
+func (*due) AvroSchema() string {
+	return `{"type":"record","name":"waybill.stream.Due","fields":[{"name":"at","type":"long"}]}`
+}
+
+// pending is a min-heap of timers.
+type pending []timer
+
+func (p pending) Len() int           { return len(p) }
+func (p pending) Less(i, j int) bool { return p[i].compare(p[j]) < 0 }
+func (p pending) Swap(i, j int)      { p[i], p[j] = p[j], p[i] }
+func (p *pending) Push(x any)        { *p = append(*p, x.(timer)) }
+func (p *pending) Pop() any {
+	old := *p
+	x := old[len(old)-1]
+	*p = old[:len(old)-1]
+	return x
 }

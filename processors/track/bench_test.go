@@ -12,11 +12,6 @@ import (
 	"waybill/topics"
 )
 
-type empty struct{}
-
-func (empty) Get([]byte) ([]byte, error)                       { return nil, nil }
-func (empty) Scan([]byte, func(key, value []byte) error) error { return nil }
-
 // BenchmarkPosition is one position of 10,000 devices that drive and stand in turn, every 5 s, half of them with a speed.
 // handler: as it comes, state decoded and in memory. commit: with every position committed by itself, the driver's encoding
 // of the device's state included.
@@ -28,27 +23,31 @@ func BenchmarkPosition(b *testing.B) {
 const devices = 10_000
 
 func positions(b *testing.B, commit int) {
-	task, err := track.New(track.DefaultConfig()).NewTask(empty{})
+	task, err := track.New(track.DefaultConfig()).NewTask(stream.Nothing{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	keys, ps := make([]string, devices), make([]avro.Position, devices)
+	keys, ps := make([][]byte, devices), make([]avro.Position, devices)
 	for i := range devices {
 		ps[i] = at(float64(i%60)/60, float64(i), 0)
 		ps[i].DeviceID = fmt.Sprint("d", i)
-		keys[i] = topics.Key(tenant, issuer, ps[i].DeviceID)
+		keys[i] = []byte(topics.Key(tenant, issuer, ps[i].DeviceID))
 	}
 	ctx, n, told, bytes := context.Background(), 0, 0, 0
 	step := func() {
 		i, round := n%devices, n/devices
 		move(&ps[i], i, round)
 		r := stream.Record{Key: keys[i], Value: &ps[i], Time: t0.Add(time.Duration(round) * 5 * time.Second)}
-		if err := task.Process(ctx, r, func(stream.Emit) error { told++; return nil }); err != nil {
+		if err := task.Process(ctx, r, func(out []stream.Emit) error { told += len(out); return nil }); err != nil {
 			b.Fatal(err)
 		}
 		if n++; n%commit == 0 {
-			if err := task.Flush(func(_, v []byte) error { bytes += len(v); return nil }); err != nil {
+			changes, err := task.Flush()
+			if err != nil {
 				b.Fatal(err)
+			}
+			for _, c := range changes {
+				bytes += len(c.Value)
 			}
 			task.Committed(1 << 30)
 		}

@@ -135,7 +135,7 @@ func head(t *testing.T, s *sim.Sim, device string) avro.TrackHead {
 	for k, v := range s.State("track") {
 		if strings.Contains(k, "head\x00") && strings.Contains(k, device) {
 			var h avro.TrackHead
-			if err := h.Decode([]byte(v)); err != nil {
+			if err := h.Decode([]byte(v)[1:]); err != nil {
 				t.Fatal(err)
 			}
 			return h

@@ -30,6 +30,8 @@ func New(cfg Config) stream.Spec {
 		Inputs:  []stream.Input[*device]{stream.On[avro.Position](onPosition)},
 		Outputs: []topics.Name{topics.ResolveInbox.Name},
 		Timers:  onSettle,
+		// Every position changes its device; nothing of a position is kept but numbers.
+		Reuse: true, Snapshots: true,
 	})
 }
 

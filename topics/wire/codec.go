@@ -102,6 +102,39 @@ func (c *Codec) DecodeAlias(ctx context.Context, b []byte) (avro.Record, error) 
 	return r, nil
 }
 
+// Scratch holds a record of each type, to be decoded into again and again. It belongs to one goroutine; its zero value is ready.
+type Scratch struct {
+	last    *Reader // whose record was read last
+	record  avro.Record
+	records map[string]avro.Record
+}
+
+func (s *Scratch) of(r *Reader) avro.Record {
+	if s.last == r {
+		return s.record
+	}
+	if s.records == nil {
+		s.records = map[string]avro.Record{}
+	}
+	rec, ok := s.records[r.Name]
+	if !ok {
+		rec = r.New()
+		s.records[r.Name] = rec
+	}
+	s.last, s.record = r, rec
+	return rec
+}
+
+// DecodeInto reads a framed record into the scratch's record of its type, which is valid until the next call. Strings and bytes alias b.
+func (c *Codec) DecodeInto(ctx context.Context, b []byte, scratch *Scratch) (avro.Record, error) {
+	reader, payload, err := c.Reader(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	r := scratch.of(reader)
+	return r, reader.DecodeAlias(payload, r)
+}
+
 // Reader finds how to read a framed record, for those who decode into a record they reuse. The payload aliases b.
 func (c *Codec) Reader(ctx context.Context, b []byte) (*Reader, []byte, error) {
 	id, payload, err := Unframe(b)

@@ -1,0 +1,419 @@
+package stream
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"waybill/avro"
+)
+
+// Binder opens a task's stores and holds what is decoded of them. A store's name is part of the key of what it holds: it
+// never changes.
+type Binder struct {
+	kv     KV
+	stores []store
+	scopes map[string]*scope
+	ring   []*scope // all of scopes, for eviction
+	hand   int
+	at     *scope // of the running handler's key
+	held   int    // about how many bytes are decoded
+
+	dirty   []*cell
+	flushed bool // what is dirty has been handed over to be made durable
+	arena   []byte
+	changes []Change
+	timers  *timers
+	undo    undo
+	fault   error // first store failure; the driver aborts
+}
+
+// store is a declaration.
+type store struct {
+	name    string
+	record  func() avro.Record
+	size    int  // of a decoded value, what it points to left out
+	index   bool // an Index
+	version byte // of the form of its values
+	migrate func(from byte, old []byte, into avro.Record) error
+}
+
+// scope is the hot state of one key: what is decoded of all its stores. References and the task itself, whose key is empty,
+// have scopes too.
+type scope struct {
+	key   string
+	slots []slot // by number of store
+	dirty int    // cells
+	size  int
+	used  bool // since the hand passed
+}
+
+// slot is one store's share in a scope.
+type slot struct {
+	cell *cell // of a Value
+	subs *subs // of a Map, an Index, the timers
+}
+
+type subs struct {
+	cells   map[string]*cell
+	changed []*cell  // the dirty ones
+	list    []string // names of all that are present, in order, where listed
+	listed  bool
+}
+
+// cell is one decoded value. Hot values stay decoded; a changed one is encoded once per flush.
+type cell struct {
+	rec     avro.Record
+	scope   *scope
+	sub     string
+	store   int
+	size    int
+	saved   uint64 // the unit of work in which undo last saved it
+	present bool
+	dirty   bool
+}
+
+func newBinder(kv KV) *Binder {
+	b := &Binder{kv: kv, scopes: map[string]*scope{}}
+	b.timers = newTimers(b)
+	return b
+}
+
+func (b *Binder) open(s store) int {
+	taken := slices.ContainsFunc(b.stores, func(o store) bool { return o.name == s.name })
+	if s.name == "" || strings.ContainsRune(s.name, 0) || taken || s.name == dueIndex {
+		panic(fmt.Sprintf("stream: store name %q is empty, holds a zero byte or is taken", s.name))
+	}
+	b.stores = append(b.stores, s)
+	return len(b.stores) - 1
+}
+
+// enter makes a key the running one.
+func (b *Binder) enter(key []byte) {
+	if s, ok := b.scopes[string(key)]; ok {
+		s.used = true
+		b.at = s
+		return
+	}
+	b.at = b.addScope(string(key))
+}
+
+// scope finds the scope of a key or reference.
+func (b *Binder) scope(key string) *scope {
+	if s, ok := b.scopes[key]; ok {
+		s.used = true
+		return s
+	}
+	if strings.IndexByte(key, 0) >= 0 {
+		panic(fmt.Sprintf("stream: reference %q holds a zero byte", key)) // of the record's making: it becomes poison
+	}
+	return b.addScope(key)
+}
+
+// What holding a decoded value costs beside the value, about.
+const (
+	scopeOverhead = 200
+	cellOverhead  = 150
+)
+
+func (b *Binder) addScope(key string) *scope {
+	s := &scope{key: key, slots: make([]slot, len(b.stores)), used: true, size: scopeOverhead + 2*len(key)}
+	b.scopes[key] = s
+	b.ring = append(b.ring, s)
+	b.held += s.size
+	return s
+}
+
+// value gives the cell of a Value.
+func (b *Binder) value(s *scope, store int) *cell {
+	if c := s.slots[store].cell; c != nil {
+		return c
+	}
+	c, err := b.load(s, store, "")
+	if err == nil { // half a value must not outlive the abort that follows
+		s.slots[store].cell = c
+	}
+	return c
+}
+
+// entry gives the cell of an entry of a Map, an Index or the timers.
+func (b *Binder) entry(s *scope, store int, sub string) *cell {
+	in := s.subs(store)
+	if c := in.cells[sub]; c != nil {
+		return c
+	}
+	c, err := b.load(s, store, sub)
+	if err == nil {
+		in.cells[sub] = c
+	}
+	return c
+}
+
+func (s *scope) subs(store int) *subs {
+	if s.slots[store].subs == nil {
+		s.slots[store].subs = &subs{cells: map[string]*cell{}}
+	}
+	return s.slots[store].subs
+}
+
+// Store keys: name NUL scope NUL sub. Names and scopes hold no NUL byte: the task refuses record keys that do, and
+// references are refused in scope, so that no key can reach into another's state.
+func appendID(b []byte, store, scope, sub string) []byte {
+	b = append(append(b, store...), 0)
+	b = append(append(b, scope...), 0)
+	return append(b, sub...)
+}
+
+func (b *Binder) load(s *scope, store int, sub string) (*cell, error) {
+	of := &b.stores[store]
+	c := &cell{rec: of.record(), scope: s, sub: sub, store: store}
+	id := appendID(make([]byte, 0, 128), of.name, s.key, sub)
+	v, err := b.kv.Get(id)
+	if err == nil && v != nil {
+		c.present = true
+		err = of.decode(v, c.rec)
+	}
+	if err != nil {
+		err = fmt.Errorf("read state %q: %w", id, err)
+		b.fault = cmp.Or(b.fault, err)
+		return c, err
+	}
+	b.resize(c, len(v))
+	return c, nil
+}
+
+// resize notes how long a value's encoding is: what it points to takes about twice that.
+func (b *Binder) resize(c *cell, encoded int) {
+	size := cellOverhead + len(c.sub) + b.stores[c.store].size + 2*encoded
+	c.scope.size += size - c.size
+	b.held += size - c.size
+	c.size = size
+}
+
+// Values stand behind the version of their form.
+func (s *store) append(dst []byte, rec avro.Record) []byte { return rec.Append(append(dst, s.version)) }
+
+func (s *store) decode(v []byte, into avro.Record) error {
+	switch {
+	case len(v) == 0:
+		return fmt.Errorf("value of store %s has no version: the state directory is damaged, delete it to restore from the changelog", s.name)
+	case v[0] == s.version:
+		return into.Decode(v[1:])
+	case s.migrate == nil || v[0] > s.version:
+		return fmt.Errorf("value of store %s is of version %d, this program knows version %d: run the program that wrote it, or one that migrates it", s.name, v[0], s.version)
+	}
+	if err := s.migrate(v[0], v[1:], into); err != nil {
+		return fmt.Errorf("migrate value of store %s from version %d to %d: %w", s.name, v[0], s.version, err)
+	}
+	return nil
+}
+
+// touch says that a cell is about to be changed.
+func (b *Binder) touch(c *cell) {
+	b.undo.save(b, c)
+	if c.dirty {
+		return
+	}
+	c.dirty = true
+	c.scope.dirty++
+	b.dirty = append(b.dirty, c)
+	if in := c.scope.slots[c.store].subs; in != nil {
+		in.changed = append(in.changed, c)
+	}
+}
+
+// set makes a touched cell present or absent, and keeps its listing.
+func (c *cell) set(present bool) {
+	if c.present == present {
+		return
+	}
+	c.present = present
+	in := c.scope.slots[c.store].subs
+	if in == nil || !in.listed {
+		return
+	}
+	at, found := slices.BinarySearch(in.list, c.sub)
+	switch {
+	case present && !found:
+		in.list = slices.Insert(in.list, at, c.sub)
+	case !present && found:
+		in.list = slices.Delete(in.list, at, at+1)
+	}
+}
+
+// names lists the entries of a scope whose names begin with prefix, in order. The list is valid until one is added or removed.
+func (b *Binder) names(s *scope, store int, prefix string) []string {
+	in := s.subs(store)
+	if !in.listed && prefix != "" && s.key == "" {
+		return b.scan(s, store, prefix, "", -1) // the table may be one of all places there are
+	}
+	if !in.listed {
+		in.list, in.listed = b.scan(s, store, "", "", -1), true
+		if b.fault != nil {
+			in.listed = false
+		}
+	}
+	from, _ := slices.BinarySearch(in.list, prefix)
+	to := from + len(in.list[from:])
+	if prefix != "" {
+		if n := slices.IndexFunc(in.list[from:], func(name string) bool { return !strings.HasPrefix(name, prefix) }); n >= 0 {
+			to = from + n
+		}
+	}
+	return in.list[from:to:to]
+}
+
+// scan lists entries behind after from what is committed and what is changed; at most limit where that is not negative.
+func (b *Binder) scan(s *scope, store int, prefix, after string, limit int) []string {
+	in := s.subs(store)
+	name := b.stores[store].name
+	base := len(name) + len(s.key) + 2
+	var behind []byte
+	if after != "" {
+		behind = appendID(nil, name, s.key, after)
+	}
+	var out []string
+	err := b.kv.Scan(appendID(nil, name, s.key, prefix), behind, func(key, _ []byte) error {
+		if c := in.cells[string(key[base:])]; c != nil && c.dirty {
+			return nil // its turn comes below
+		}
+		out = append(out, string(key[base:]))
+		if len(out) == limit {
+			return Stop
+		}
+		return nil
+	})
+	if err != nil {
+		b.fault = cmp.Or(b.fault, fmt.Errorf("scan state %q: %w", name, err))
+		return nil
+	}
+	for _, c := range in.changed {
+		if c.present && strings.HasPrefix(c.sub, prefix) && (after == "" || c.sub > after) {
+			out = append(out, c.sub)
+		}
+	}
+	slices.Sort(out)
+	if limit >= 0 && len(out) > limit {
+		out = out[:limit]
+	}
+	return out
+}
+
+// flush gives every change in order of keys, each changed value encoded once. They are valid until the next flush.
+func (b *Binder) flush() ([]Change, error) {
+	if b.fault != nil {
+		return nil, b.fault
+	}
+	slices.SortFunc(b.dirty, b.compare)
+	b.arena, b.changes = b.arena[:0], b.changes[:0]
+	for _, c := range b.dirty {
+		of := &b.stores[c.store]
+		start := len(b.arena)
+		b.arena = appendID(b.arena, of.name, c.scope.key, c.sub)
+		key := b.arena[start:len(b.arena):len(b.arena)]
+		var value []byte
+		if c.present {
+			start = len(b.arena)
+			b.arena = of.append(b.arena, c.rec)
+			value = b.arena[start:len(b.arena):len(b.arena)]
+		}
+		b.changes = append(b.changes, Change{Key: key, Value: value})
+		b.resize(c, len(value))
+	}
+	b.timers.derive()
+	b.flushed = true
+	return b.changes, nil
+}
+
+// compare orders cells as their keys are ordered.
+func (b *Binder) compare(x, y *cell) int {
+	return cmp.Or(cmp.Compare(b.stores[x.store].name, b.stores[y.store].name), cmp.Compare(x.scope.key, y.scope.key), cmp.Compare(x.sub, y.sub))
+}
+
+// committed makes what was flushed the new ground, and keeps about as many bytes decoded as the budget says.
+func (b *Binder) committed(budget int) {
+	if b.flushed {
+		for _, c := range b.dirty {
+			b.clean(c)
+		}
+		b.dirty = b.dirty[:0]
+		b.timers.committed()
+		b.flushed = false
+	}
+	b.evict(budget)
+}
+
+func (b *Binder) clean(c *cell) {
+	c.dirty = false
+	c.scope.dirty--
+	if in := c.scope.slots[c.store].subs; in != nil {
+		in.changed = in.changed[:0]
+	}
+	if d, ok := c.rec.(*due); ok {
+		d.committed, d.known = d.at, c.present
+	}
+}
+
+// aborted drops every change; the next read fetches committed state again.
+func (b *Binder) aborted() {
+	for _, c := range b.dirty {
+		b.drop(c)
+	}
+	b.dirty, b.flushed, b.fault = b.dirty[:0], false, nil
+	b.timers.aborted()
+	b.undo.forget()
+}
+
+// drop forgets a changed cell.
+func (b *Binder) drop(c *cell) {
+	s := c.scope
+	s.dirty--
+	s.size -= c.size
+	b.held -= c.size
+	at := &s.slots[c.store]
+	if at.subs == nil {
+		at.cell = nil
+		return
+	}
+	delete(at.subs.cells, c.sub)
+	at.subs.changed = at.subs.changed[:len(at.subs.changed)-1] // those dropped together stand at its end
+	at.subs.list, at.subs.listed = nil, false
+}
+
+// evict forgets decoded keys that were not used for long, until the rest fits the budget. What is dirty stays.
+func (b *Binder) evict(budget int) {
+	for left := 2 * len(b.ring); b.held > budget && left > 0 && len(b.ring) > 0; left-- {
+		if b.hand >= len(b.ring) {
+			b.hand = 0
+		}
+		s := b.ring[b.hand]
+		if s.dirty > 0 || s.used {
+			s.used = false
+			b.hand++
+			continue
+		}
+		delete(b.scopes, s.key)
+		b.held -= s.size
+		last := len(b.ring) - 1
+		b.ring[b.hand], b.ring[last] = b.ring[last], nil
+		b.ring = b.ring[:last]
+	}
+}
+
+// Derive gives the entry of a derived index that follows from a change restored from a changelog, and whether there is one.
+// Before the first of them, everything that begins with DerivedPrefix is to be removed.
+func Derive(key, value []byte) (Change, bool) {
+	rest, ok := strings.CutPrefix(string(key), DerivedFrom)
+	if !ok || len(value) != 1+8 {
+		return Change{}, false
+	}
+	return Change{Key: appendDue(nil, int64(binary.BigEndian.Uint64(value[1:])), rest), Value: []byte{}, Derived: true}, true
+}
+
+// How keys of derived entries begin, and of those that they follow from.
+const (
+	DerivedPrefix = dueIndex + "\x00"
+	DerivedFrom   = timerStore + "\x00"
+)
