@@ -108,12 +108,19 @@ func ring(_ context.Context, key string, f stream.Firing, st stores) (e stream.E
 		st.timers.Set("then", f.Due)
 	case "for ever":
 		st.timers.Set("for ever", f.Due)
+	case "bad":
+		st.last.Edit().Line = 668
+		return e, fault.Poisonf("BAD", "told to")
 	}
 	return e, nil
 }
 
 func swept(_ context.Context, key, ref string, _ time.Time, st stores) (e stream.Emits, err error) {
 	v, _ := st.shared.Get(ref)
+	if key == "bad" {
+		st.last.Edit().Line = 669
+		return e, fault.Poisonf("BAD", "told to")
+	}
 	e.To(out, key, &avro.PartnerMessage{Name: fmt.Sprintf("%s is now %d", ref, v.Line)})
 	return e, nil
 }
@@ -155,8 +162,11 @@ func (r *run) reopen() {
 // do hands over a record and gives the handler's error.
 func (r *run) do(key, format, name string, line int64) error {
 	rec := stream.Record{Key: []byte(key), Value: &avro.PartnerMessage{Format: format, Name: name, Line: line}, Time: time.UnixMicro(line)}
-	if format == "tick" {
+	switch format {
+	case "tick":
 		rec.Value = &avro.Tick{}
+	case "sweep":
+		rec.Value = &avro.Sweep{Reference: key, After: name}
 	}
 	return r.task.Process(context.Background(), rec, func(es []stream.Emit) error {
 		for _, e := range es {
