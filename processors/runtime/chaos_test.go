@@ -71,7 +71,7 @@ func (k *cluster) killsAndMoves(t *testing.T, seconds int, seed uint64) {
 		sleep(ctx, 20*time.Millisecond)
 	}
 	group.Wait()
-	last := start(t, testConfig(k, "last", t.TempDir()), nil, counting())
+	last := start(t, testConfig(k, "last", t.TempDir()), nil, k.counting())
 	k.check(t)
 	last.halt(t)
 	t.Logf("%d records, %d kills", k.sent, kills.Load())
@@ -83,7 +83,7 @@ func (k *cluster) killsAndMoves(t *testing.T, seconds int, seed uint64) {
 // life runs an instance until it is killed or has lived long enough, and says whether it was killed.
 func (k *cluster) life(ctx context.Context, t *testing.T, cfg Config, rng *rand.Rand) bool {
 	crash := nth(points[rng.IntN(len(points))], int64(1+rng.IntN(8)), rng.IntN(2) == 0)
-	e, err := New(cfg, Deps{Decoder: codec{}, Encoder: codec{}, crash: crash}, counting())
+	e, err := New(cfg, Deps{Decoder: codec{}, Encoder: codec{}, crash: crash}, k.counting())
 	if err != nil {
 		t.Error(err)
 		return false

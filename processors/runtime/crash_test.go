@@ -46,10 +46,10 @@ func TestCrashThenRestartInPlace(t *testing.T) {
 func (k *cluster) crashThenRestart(t *testing.T, c crash) {
 	cfg := testConfig(k, "a", t.TempDir())
 	k.send(t, 700, 13)
-	first := start(t, cfg, nth(c.point, c.n, c.disk), counting())
+	first := start(t, cfg, nth(c.point, c.n, c.disk), k.counting())
 	first.crashed(t)
 	k.send(t, 100, 13)
-	second := start(t, cfg, nil, counting())
+	second := start(t, cfg, nil, k.counting())
 	k.check(t)
 	second.halt(t)
 }
@@ -70,9 +70,9 @@ func TestCrashThenMove(t *testing.T) {
 
 func (k *cluster) crashThenMove(t *testing.T, c crash) {
 	k.send(t, 700, 13)
-	first := start(t, testConfig(k, "a", t.TempDir()), nth(c.point, c.n, c.disk), counting())
+	first := start(t, testConfig(k, "a", t.TempDir()), nth(c.point, c.n, c.disk), k.counting())
 	first.crashed(t)
-	second := start(t, testConfig(k, "b", t.TempDir()), nil, counting())
+	second := start(t, testConfig(k, "b", t.TempDir()), nil, k.counting())
 	k.send(t, 100, 13)
 	k.check(t)
 	second.halt(t)
@@ -173,7 +173,7 @@ func (k *cluster) evictedCannotFence(t *testing.T) {
 			k.evict(t, "test.counting")
 		}
 		return false
-	}, counting())
+	}, k.counting())
 	k.send(t, 100, 7)
 	k.check(t)
 	in.halt(t)
@@ -210,10 +210,10 @@ func (k *cluster) zombieWakes(t *testing.T, point string) {
 			<-wake
 		}
 		return false
-	}, counting())
+	}, k.counting())
 	k.send(t, 700, 13)
 	<-asleep
-	other := start(t, testConfig(k, "b", t.TempDir()), nil, counting())
+	other := start(t, testConfig(k, "b", t.TempDir()), nil, k.counting())
 	k.evict(t, "test.counting")
 	eventually(t, "the other has tasks", func() bool { return other.Stats()[0].Tasks > 0 })
 	k.send(t, 100, 13)
