@@ -70,6 +70,10 @@ func FuzzOrderLine(f *testing.F) { fuzzRecord(f, func() Record { return new(Orde
 
 func FuzzDeadLetter(f *testing.F) { fuzzRecord(f, func() Record { return new(DeadLetter) }) }
 
+func FuzzDeadLetterReplay(f *testing.F) {
+	fuzzRecord(f, func() Record { return new(DeadLetterReplay) })
+}
+
 func FuzzFence(f *testing.F) { fuzzRecord(f, func() Record { return new(Fence) }) }
 
 func FuzzHeader(f *testing.F) { fuzzRecord(f, func() Record { return new(Header) }) }

@@ -466,6 +466,9 @@ type DeadLetter struct {
 	Headers []Header
 	// The record's own timestamp.
 	RecordAt Micros
+	// Whether the record was too long for a letter, so that value and headers, or the key too, were left out:
+	// such a letter cannot be replayed.
+	Truncated bool
 }
 
 // Decode implements [Record].
@@ -497,7 +500,7 @@ func (*DeadLetter) AvroName() string { return "waybill.platform.DeadLetter" }
 
 // AvroSchema implements [Record].
 func (*DeadLetter) AvroSchema() string {
-	return `{"type":"record","name":"DeadLetter","namespace":"waybill.platform","doc":"A record that could not be used, with everything needed to mend and replay it.","fields":[{"name":"topic","type":"string","doc":"Where it was read."},{"name":"partition","type":"int","doc":"Its partition."},{"name":"offset","type":"long","doc":"Its offset."},{"name":"stage","type":"string","doc":"The stage or sink that refused it."},{"name":"reason","type":"string","doc":"Reason code in capitals, for counting."},{"name":"causes","type":{"type":"array","items":"string"},"default":[],"doc":"The chain of errors, outermost first, as sentences."},{"name":"schema_id","type":["null","int"],"default":null,"doc":"Writer schema id, where one could be read."},{"name":"attempt","type":"int","default":1,"doc":"How often it was tried, from 1."},{"name":"key","type":["null","bytes"],"default":null,"doc":"The record's key, byte for byte."},{"name":"value","type":["null","bytes"],"default":null,"doc":"The record's value, byte for byte."},{"name":"headers","type":{"type":"array","items":{"type":"record","name":"Header","namespace":"waybill.platform","doc":"A Kafka header.","fields":[{"name":"key","type":"string","doc":"Its key."},{"name":"value","type":"bytes","doc":"Its value."}]}},"default":[],"doc":"The record's headers."},{"name":"record_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"The record's own timestamp."}]}`
+	return `{"type":"record","name":"DeadLetter","namespace":"waybill.platform","doc":"A record that could not be used, with everything needed to mend and replay it.","fields":[{"name":"topic","type":"string","doc":"Where it was read."},{"name":"partition","type":"int","doc":"Its partition."},{"name":"offset","type":"long","doc":"Its offset."},{"name":"stage","type":"string","doc":"The stage or sink that refused it."},{"name":"reason","type":"string","doc":"Reason code in capitals, for counting."},{"name":"causes","type":{"type":"array","items":"string"},"default":[],"doc":"The chain of errors, outermost first, as sentences."},{"name":"schema_id","type":["null","int"],"default":null,"doc":"Writer schema id, where one could be read."},{"name":"attempt","type":"int","default":1,"doc":"How often it was tried, from 1."},{"name":"key","type":["null","bytes"],"default":null,"doc":"The record's key, byte for byte."},{"name":"value","type":["null","bytes"],"default":null,"doc":"The record's value, byte for byte."},{"name":"headers","type":{"type":"array","items":{"type":"record","name":"Header","namespace":"waybill.platform","doc":"A Kafka header.","fields":[{"name":"key","type":"string","doc":"Its key."},{"name":"value","type":"bytes","doc":"Its value."}]}},"default":[],"doc":"The record's headers."},{"name":"record_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"The record's own timestamp."},{"name":"truncated","type":"boolean","default":false,"doc":"Whether the record was too long for a letter, so that value and headers, or the key too, were left out: such a letter cannot be replayed."}]}`
 }
 
 func (r *DeadLetter) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -587,6 +590,7 @@ func (r *DeadLetter) decodeAt(s string, i int) int {
 		}
 	}
 	r.RecordAt, i = readMicros(s, i)
+	r.Truncated, i = readBool(s, i)
 	return i
 }
 
@@ -633,6 +637,7 @@ func (r *DeadLetter) Append(b []byte) []byte {
 	}
 	b = append(b, 0)
 	b = appendLong(b, int64(r.RecordAt))
+	b = appendBool(b, r.Truncated)
 	return b
 }
 
@@ -683,6 +688,8 @@ func (r *DeadLetter) planField(k int, s string, i int, rd *Read) int {
 		return planSlice(&r.Headers, s, i, rd, (*Header).plan)
 	case 11:
 		return planMicros(&r.RecordAt, s, i, rd)
+	case 12:
+		return planBool(&r.Truncated, s, i, rd)
 	}
 	panic("avro: plan of another record")
 }
@@ -703,6 +710,142 @@ func (r *DeadLetter) setDefault(k int) {
 		r.Headers = r.Headers[:0]
 	case 11:
 		r.RecordAt = 0
+	case 12:
+		r.Truncated = false
+	}
+}
+
+// Says that a dead letter's record was sent back to where it was read. It is written in the transaction that
+// sends the record, keyed by the letter's partition and offset; the broker's timestamp says when.
+//
+// Avro: waybill.platform.DeadLetterReplay.
+type DeadLetterReplay struct {
+	// Topic of the dead record.
+	Topic string
+	// Its partition.
+	Partition int32
+	// Its offset, when it died.
+	Offset int64
+	// The stage that refused it.
+	Stage string
+	// The dead record's own timestamp.
+	RecordAt Micros
+	// How often it had been tried before it was sent again.
+	Attempt int32
+	// Who sent it again, for people.
+	SentBy string
+}
+
+// Decode implements [Record].
+func (r *DeadLetterReplay) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.platform.DeadLetterReplay", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *DeadLetterReplay) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.platform.DeadLetterReplay", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *DeadLetterReplay) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.platform.DeadLetterReplay", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *DeadLetterReplay) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.platform.DeadLetterReplay", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*DeadLetterReplay) AvroName() string { return "waybill.platform.DeadLetterReplay" }
+
+// AvroSchema implements [Record].
+func (*DeadLetterReplay) AvroSchema() string {
+	return `{"type":"record","name":"DeadLetterReplay","namespace":"waybill.platform","doc":"Says that a dead letter's record was sent back to where it was read. It is written in the transaction that sends the record, keyed by the letter's partition and offset; the broker's timestamp says when.","fields":[{"name":"topic","type":"string","doc":"Topic of the dead record."},{"name":"partition","type":"int","doc":"Its partition."},{"name":"offset","type":"long","doc":"Its offset, when it died."},{"name":"stage","type":"string","doc":"The stage that refused it."},{"name":"record_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"The dead record's own timestamp."},{"name":"attempt","type":"int","default":1,"doc":"How often it had been tried before it was sent again."},{"name":"sent_by","type":"string","default":"","doc":"Who sent it again, for people."}]}`
+}
+
+func (r *DeadLetterReplay) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *DeadLetterReplay) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Topic, i = s[i+1:n], n
+	} else {
+		r.Topic, i = readString(s, i)
+	}
+	r.Partition, i = readInt(s, i)
+	r.Offset, i = readLong(s, i)
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Stage, i = s[i+1:n], n
+	} else {
+		r.Stage, i = readString(s, i)
+	}
+	r.RecordAt, i = readMicros(s, i)
+	r.Attempt, i = readInt(s, i)
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.SentBy, i = s[i+1:n], n
+	} else {
+		r.SentBy, i = readString(s, i)
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *DeadLetterReplay) Append(b []byte) []byte {
+	b = appendString(b, r.Topic)
+	b = appendLong(b, int64(r.Partition))
+	b = appendLong(b, int64(r.Offset))
+	b = appendString(b, r.Stage)
+	b = appendLong(b, int64(r.RecordAt))
+	b = appendLong(b, int64(r.Attempt))
+	b = appendString(b, r.SentBy)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *DeadLetterReplay) Clone() DeadLetterReplay {
+	c := *r
+	c.Topic = strings.Clone(c.Topic)
+	c.Stage = strings.Clone(c.Stage)
+	c.SentBy = strings.Clone(c.SentBy)
+	return c
+}
+
+func (r *DeadLetterReplay) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Topic, s, i, rd)
+	case 1:
+		return planInt(&r.Partition, s, i, rd)
+	case 2:
+		return planLong(&r.Offset, s, i, rd)
+	case 3:
+		return planString(&r.Stage, s, i, rd)
+	case 4:
+		return planMicros(&r.RecordAt, s, i, rd)
+	case 5:
+		return planInt(&r.Attempt, s, i, rd)
+	case 6:
+		return planString(&r.SentBy, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *DeadLetterReplay) setDefault(k int) {
+	switch k {
+	case 4:
+		r.RecordAt = 0
+	case 5:
+		r.Attempt = 1
+	case 6:
+		r.SentBy = ""
 	}
 }
 

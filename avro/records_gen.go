@@ -37,6 +37,7 @@ func Names() []string {
 		"waybill.orders.Order",
 		"waybill.orders.OrderLine",
 		"waybill.platform.DeadLetter",
+		"waybill.platform.DeadLetterReplay",
 		"waybill.platform.Fence",
 		"waybill.platform.Header",
 		"waybill.platform.PartnerMessage",
@@ -137,6 +138,8 @@ func New(fullName string) (Record, bool) {
 		return new(OrderLine), true
 	case "waybill.platform.DeadLetter":
 		return new(DeadLetter), true
+	case "waybill.platform.DeadLetterReplay":
+		return new(DeadLetterReplay), true
 	case "waybill.platform.Fence":
 		return new(Fence), true
 	case "waybill.platform.Header":

@@ -50,6 +50,8 @@ type Topic struct {
 	Doc        string
 	// Inbox: a stage reads it as its one log. The broker stamps it (LogAppendTime), ticks are sent to it.
 	Inbox bool
+	// Stamped: the broker stamps it, as it does inboxes.
+	Stamped bool
 }
 
 // Record types, by full Avro name.
@@ -67,6 +69,7 @@ const (
 	milestone, timeline          = "waybill.correlation.Milestone", "waybill.correlation.Timeline"
 	orderTimeline, gap           = "waybill.correlation.OrderTimeline", "waybill.correlation.Gap"
 	partnerMessage, tick, letter = "waybill.platform.PartnerMessage", "waybill.platform.Tick", "waybill.platform.DeadLetter"
+	letterReplay                 = "waybill.platform.DeadLetterReplay"
 )
 
 // What the source systems say.
@@ -103,6 +106,9 @@ var (
 	Charges        = output("billing.charges.v1", "tenant, shipment", charge, "The charge ledger: billing's contract with us.")
 	Gaps           = output("reconciliation.gaps.v1", "tenant, shipment", gap, "Gaps opened and closed.")
 	DeadLetters    = Topic{Name: "waybill.dead-letters.v1", Key: "the dead record's own", Records: []string{letter}, Partitions: 3, Retention: DisputeHorizon, Cleanup: Delete, Owner: "waybill", Latency: Calm, Doc: "Records that could not be used, with reason and raw bytes."}
+	// One partition: replays are few, and a reader of all of them has to know that it saw all. Compacted and so kept for
+	// ever: a mark that went before its letter would let the letter be sent again.
+	DeadLetterReplays = Topic{Name: "waybill.dead-letter-replays.v1", Key: "the letter's partition-offset", Records: []string{letterReplay}, Partitions: 1, Retention: Forever, Cleanup: Compact, Owner: "waybill", Latency: Calm, Stamped: true, Doc: "Which dead letters were sent back to where they came from, written in the transaction that sent them."}
 )
 
 func source(name Name, key, owner, record string, latency Latency, doc string) Topic {
@@ -127,7 +133,7 @@ func All() []Topic {
 	return []Topic{
 		PartnerMessages, Orders, WarehouseEvents, Loads, Assignments, Installations, CarrierStatuses, VehicleEvents, Deliveries, Places, ServiceLevels, Contracts,
 		Positions, ResolveInbox, LoadsInbox, ShipmentsInbox, OrdersInbox,
-		Parked, Milestones, Timelines, OrderTimelines, Charges, Gaps, DeadLetters,
+		Parked, Milestones, Timelines, OrderTimelines, Charges, Gaps, DeadLetters, DeadLetterReplays,
 	}
 }
 
@@ -190,7 +196,7 @@ func (t Topic) Config() map[string]string {
 	if t.Retention != Forever {
 		c["retention.ms"] = fmt.Sprint(t.Retention.Milliseconds())
 	}
-	if t.Inbox {
+	if t.Inbox || t.Stamped {
 		c["message.timestamp.type"] = "LogAppendTime"
 	}
 	return c

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -46,9 +47,19 @@ func LetterOf(r *kgo.Record, stage string, why error) *avro.DeadLetter {
 	}
 	for _, h := range r.Headers {
 		letter.Headers = append(letter.Headers, avro.Header{Key: h.Key, Value: h.Value})
-		if n, err := strconv.ParseInt(string(h.Value), 10, 32); err == nil && h.Key == HeaderAttempt {
-			letter.Attempt = int32(n) + 1
+		if h.Key == HeaderAttempt {
+			letter.Attempt = attemptAfter(string(h.Value))
 		}
 	}
 	return letter
+}
+
+// attemptAfter is the attempt that follows as many as the header says. Whatever stands there, a letter's attempt is 1 or
+// more: it is what guards against loops.
+func attemptAfter(header string) int32 {
+	n, err := strconv.ParseInt(header, 10, 32)
+	if err != nil || n < 0 {
+		return 1
+	}
+	return int32(min(n, math.MaxInt32-1)) + 1
 }

@@ -191,6 +191,20 @@ func (c *Codec) fetchID(ctx context.Context, w written) (int, error) {
 
 // fetchReader fetches a writer's schema and compiles a reader for it.
 func (c *Codec) fetchReader(ctx context.Context, id int) (*Reader, error) {
+	writer, err := c.WriterSchema(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := newReader(writer)
+	if err != nil {
+		return nil, fmt.Errorf("schema %d: %w", id, err)
+	}
+	return reader, nil
+}
+
+// WriterSchema fetches the schema of an id, with what it refers to; nothing is kept. It is for those who show records that
+// may be of no type known here.
+func (c *Codec) WriterSchema(ctx context.Context, id int) (*twmb.Schema, error) {
 	text, err := c.client.SchemaByID(ctx, id)
 	if isNotFound(err) {
 		return nil, fault.Poisoned(ReasonUnknownSchema, fmt.Errorf("schema %d: %w", id, ErrUnknownSchema))
@@ -202,11 +216,7 @@ func (c *Codec) fetchReader(ctx context.Context, id int) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema %d: %w", id, err)
 	}
-	reader, err := newReader(writer)
-	if err != nil {
-		return nil, fmt.Errorf("schema %d: %w", id, err)
-	}
-	return reader, nil
+	return writer, nil
 }
 
 // maxReferences bounds how deep schemas refer to other subjects.

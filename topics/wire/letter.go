@@ -31,6 +31,7 @@ func FitLetter(l *avro.DeadLetter, limit int) {
 	if fits() {
 		return
 	}
+	l.Truncated = true
 	leave(fmt.Sprintf("the value of %d bytes, and the headers", len(l.Value.V)))
 	l.Value, l.Headers = avro.Opt[[]byte]{}, nil
 	if fits() {

@@ -70,7 +70,7 @@ func ladder(r results) []rung {
 }
 
 // realParts are the packages whose tests run Kafka or ClickHouse.
-var realParts = []string{"waybill/bench/rig", "waybill/cmd/waybill", "waybill/cmd/internal/cluster", "waybill/cmd/internal/demo", "waybill/processors/runtime", "waybill/sinks"}
+var realParts = []string{"waybill/bench/rig", "waybill/cmd/waybill", "waybill/cmd/internal/cluster", "waybill/cmd/internal/demo", "waybill/cmd/internal/dlq", "waybill/processors/runtime", "waybill/sinks"}
 
 func rungOf(t outcome) int {
 	switch {

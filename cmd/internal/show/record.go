@@ -21,7 +21,7 @@ func Record(r avro.Record) (any, error) {
 	if _, err := schema.Decode(r.Append(nil), &v); err != nil {
 		return nil, fmt.Errorf("show %s: %w", r.AvroName(), err)
 	}
-	return plain(v), nil
+	return Plain(v), nil
 }
 
 // Records is Record of each.
@@ -43,15 +43,16 @@ func Records[R any, P interface {
 // decimals is the scale of the decimals that records show: that of every decimal in the schemas of today.
 const decimals = 4
 
-func plain(v any) any {
+// Plain makes of what a schema decoded to what JSON can say: instants in RFC 3339, decimals as exact text.
+func Plain(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for k := range v {
-			v[k] = plain(v[k])
+			v[k] = Plain(v[k])
 		}
 	case []any:
 		for i := range v {
-			v[i] = plain(v[i])
+			v[i] = Plain(v[i])
 		}
 	case time.Time:
 		return v.UTC().Format(time.RFC3339Nano)
