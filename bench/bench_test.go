@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +26,26 @@ func TestMain(m *testing.M) {
 func TestEveryContestant(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	f, err := startField(ctx, options{perDevice: told})
+	f := testField(t, options{perDevice: told})
+	for _, name := range []string{"track", "sink"} {
+		c := ready(t, f, name)
+		all := newTrials()
+		if err := f.hold(ctx, c, 0, all, t.Logf); err != nil {
+			t.Fatal(err)
+		}
+		for who, trials := range all[name] {
+			if got := trials[0]; got[cpuMicros] <= 0 || got[rate] <= 0 || got[allocs] <= 0 {
+				t.Errorf("%s measured %v", who, got)
+			}
+		}
+		if got := tablesOf([]contest{c}, all); len(got) != len(c.tables) || len(got[0].Rows) != len(c.contestants) {
+			t.Errorf("contest %s made %+v", name, got)
+		}
+	}
+}
+
+func testField(t *testing.T, o options) *field {
+	f, err := newField(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,39 +54,39 @@ func TestEveryContestant(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	all := newTrials()
-	for _, c := range f.contestants {
-		got, err := f.trial(ctx, c)
-		if err != nil {
-			t.Fatalf("%s: %v", c.who, err)
-		}
-		if got[cpuMicros] <= 0 || got[rate] <= 0 || got[allocs] <= 0 {
-			t.Errorf("%s measured %v", c.who, got)
-		}
-		all.add(c.contest, c.who, got)
-	}
-	want := 3
-	if !f.hasClickHouse() {
-		t.Log("no ClickHouse engine: the sink was not tried; `make tools` fetches it")
-		want = 1
-	}
-	if got := tables(all); len(got) != want {
-		t.Errorf("%d tables, want %d", len(got), want)
-	}
+	return f
 }
 
-func TestTrialFindsWhatIsMissing(t *testing.T) {
-	f, err := startField(t.Context(), options{perDevice: 1})
+// ready gives a contest that can be held, or skips the test.
+func ready(t *testing.T, f *field, name string) contest {
+	cs, err := chosen(name)
+	if err == nil {
+		err = f.ready(t.Context(), cs[0])
+	}
+	if errors.Is(err, errMissing) {
+		t.Skip(err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = f.stop() }()
-	if !f.hasClickHouse() {
-		t.Skip("no ClickHouse engine: `make tools` fetches it")
-	}
-	_, err = f.trial(t.Context(), contestant{part: "poll", table: true}) // it writes nothing
+	return cs[0]
+}
+
+func TestTrialFindsWhatIsMissing(t *testing.T) {
+	f := testField(t, options{perDevice: 1})
+	c := ready(t, f, "sink")
+	_, err := f.trial(t.Context(), c, contestant{"writes nothing", "poll", tables})
 	if err == nil || !strings.Contains(err.Error(), "0 rows of 10000") {
 		t.Errorf("got %v, want the rows that are missing", err)
+	}
+}
+
+func TestOnlyNamesContests(t *testing.T) {
+	if got, err := chosen("sink,track"); err != nil || !slices.Equal(names(got), []string{"sink", "track"}) {
+		t.Errorf("got %v, %v", names(got), err)
+	}
+	if _, err := chosen("tarck"); err == nil || !strings.Contains(err.Error(), "track-apache") {
+		t.Errorf("got %v, want the names there are", err)
 	}
 }
 
@@ -102,7 +123,7 @@ func TestTablePairsRounds(t *testing.T) {
 		all.add("sink", whoChgo, trial{cpuMillion: base, rowRate: base})
 		all.add("sink", whoSink, trial{cpuMillion: 3 * base, rowRate: base, allocs: 7})
 	}
-	got := tables(all)
+	got := tablesOf([]contest{sinkContest}, all)
 	if len(got) != 2 {
 		t.Fatalf("%d tables, want 2", len(got))
 	}

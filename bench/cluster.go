@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -17,6 +18,11 @@ import (
 // clusterPart is the process that hosts Kafka and the registry.
 const clusterPart = "cluster"
 
+// hosting says what the cluster's process is to host.
+type hosting struct {
+	ApacheDir string // an empty folder for Apache Kafka; empty: the embedded one
+}
+
 // addresses is what the cluster's process says when it is ready.
 type addresses struct {
 	Brokers  []string
@@ -24,21 +30,41 @@ type addresses struct {
 }
 
 // runCluster hosts Kafka and the registry until in ends, which it does when the parent dies, too.
-func runCluster(in io.Reader, out io.Writer) error {
-	kafka, err := rig.StartKafka(rig.KafkaOptions{})
+func runCluster(ctx context.Context, in io.Reader, out io.Writer) (err error) {
+	var h hosting
+	said := json.NewDecoder(in)
+	if err := said.Decode(&h); err != nil {
+		return fmt.Errorf("read what to host: %w", err)
+	}
+	brokers, stop, err := h.start(ctx)
 	if err != nil {
 		return err
 	}
-	defer kafka.Stop()
+	defer func() { err = errors.Join(err, stop()) }()
 	registry, err := rig.StartRegistry(rig.RegistryOptions{})
 	if err != nil {
 		return err
 	}
-	if err := json.NewEncoder(out).Encode(addresses{kafka.Brokers(), registry.URL()}); err != nil {
+	if err := json.NewEncoder(out).Encode(addresses{brokers, registry.URL()}); err != nil {
 		return err
 	}
 	_, _ = io.Copy(io.Discard, in)
 	return registry.Stop()
+}
+
+func (h hosting) start(ctx context.Context) (brokers []string, stop func() error, err error) {
+	if h.ApacheDir != "" {
+		kafka, err := rig.StartApacheKafka(ctx, h.ApacheDir)
+		if err != nil {
+			return nil, nil, err
+		}
+		return kafka.Brokers(), kafka.Stop, nil
+	}
+	kafka, err := rig.StartKafka(rig.KafkaOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return kafka.Brokers(), func() error { kafka.Stop(); return nil }, nil
 }
 
 // cluster is the running process.
@@ -48,15 +74,17 @@ type cluster struct {
 	in  io.Closer
 }
 
-func startCluster(ctx context.Context) (*cluster, error) {
+func startCluster(ctx context.Context, h hosting) (*cluster, error) {
 	cmd, err := command(context.WithoutCancel(ctx), clusterPart) // it ends with its standard input
 	if err != nil {
 		return nil, err
 	}
 	c := &cluster{cmd: cmd}
-	if c.in, err = cmd.StdinPipe(); err != nil {
+	in, err := cmd.StdinPipe()
+	if err != nil {
 		return nil, err
 	}
+	c.in = in
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -64,9 +92,12 @@ func startCluster(ctx context.Context) (*cluster, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the cluster's process: %w", err)
 	}
-	if err := json.NewDecoder(out).Decode(&c.addresses); err != nil {
-		_ = c.stop()
-		return nil, fmt.Errorf("hear from the cluster's process: %w", err)
+	err = json.NewEncoder(in).Encode(h)
+	if err == nil {
+		err = json.NewDecoder(out).Decode(&c.addresses)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("hear from the cluster's process: %w", err), c.stop())
 	}
 	return c, nil
 }
@@ -79,14 +110,16 @@ func (c *cluster) stop() error {
 	return nil
 }
 
-// register gives the registry every schema of the catalogue.
-func (c *cluster) register(ctx context.Context) error {
+// register gives the registry the schemas of topics.
+func (c *cluster) register(ctx context.Context, of ...topics.Topic) error {
 	client, err := sr.NewClient(sr.URLs(c.Registry))
 	if err != nil {
 		return err
 	}
-	_, err = wire.RegisterAll(ctx, client, wire.Subjects(topics.All()...))
-	return err
+	if _, err = wire.RegisterAll(ctx, client, wire.Subjects(of...)); err != nil {
+		return fmt.Errorf("register the schemas: %w", err)
+	}
+	return nil
 }
 
 func newCodec(registry string) (*wire.Codec, error) {

@@ -27,6 +27,7 @@ type options struct {
 	output    string
 	save      string
 	profile   string
+	only      string
 }
 
 func main() {
@@ -49,10 +50,11 @@ func exit(err error) {
 
 func parse() (o options) {
 	flag.IntVar(&o.rounds, "rounds", 8, "rounds; everything is measured once in each")
-	flag.IntVar(&o.perDevice, "per-device", 50, fmt.Sprintf("positions of each of the %d devices", devices))
+	flag.IntVar(&o.perDevice, "per-device", 250, fmt.Sprintf("positions of each of the %d devices", devices))
 	flag.StringVar(&o.output, "o", "table", "table or json")
 	flag.StringVar(&o.save, "save", "", "a folder that gets the tables as DATE-COMMIT.md, too")
-	flag.StringVar(&o.profile, "profile", "", "a folder that gets a CPU profile of each part, of its last round; profiling itself costs a little")
+	flag.StringVar(&o.profile, "profile", "", "a folder that gets profiles of each part, CPU and allocations, of its last round; profiling itself costs a little")
+	flag.StringVar(&o.only, "only", "", "contests to hold, by name with commas between; all where empty:"+listed())
 	flag.Parse()
 	return o
 }
@@ -99,49 +101,66 @@ func saved(dir string, r report) (err error) {
 	return r.write(f)
 }
 
-// measure runs every contest round by round, all of a round before the next.
+// measure holds contests round by round, all of a round before the next.
 func measure(ctx context.Context, o options, progress io.Writer) (r report, err error) {
 	began := time.Now()
-	r = report{Rounds: o.rounds, Positions: devices * o.perDevice}
-	if r.Machine, err = describe(ctx); err != nil {
-		return r, err
-	}
 	say := func(format string, args ...any) {
 		fmt.Fprintf(progress, "bench: %4.0f s  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
 	}
-	say("building the benchmarks of avro and track")
-	codecs, err := buildMicro(ctx)
+	r = report{Rounds: o.rounds}
+	if r.Machine, err = describe(ctx); err != nil {
+		return r, err
+	}
+	contests, err := chosen(o.only)
 	if err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, codecs.close()) }()
-	say("starting Kafka and ClickHouse, each in a process of its own")
-	f, err := startField(ctx, o)
+	f, err := newField(o)
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, f.stop()) }()
-	say("%d positions of %d devices are in the topic", f.positions(), devices)
-	if !f.hasClickHouse() {
-		say("no ClickHouse engine (`make tools` fetches it): the sink is NOT measured")
+	var held []contest
+	for _, c := range contests {
+		say("%s: preparing", c.name)
+		err := f.ready(ctx, c)
+		switch {
+		case errors.Is(err, errMissing):
+			r.Missing = append(r.Missing, fmt.Sprintf("%s: %v", c.name, err))
+			say("%s is NOT measured: %v", c.name, err)
+			continue
+		case err != nil:
+			return r, fmt.Errorf("prepare %s: %w", c.name, err)
+		}
+		held = append(held, c)
 	}
-	trials := newTrials()
+	all := newTrials()
 	for round := range o.rounds {
-		if err := codecs.measure(ctx, trials); err != nil {
-			return r, err
-		}
-		say("round %d of %d: codecs and handler", round+1, o.rounds)
-		for i := range f.contestants {
-			c := f.contestants[(i+round)%len(f.contestants)] // who comes first changes
-			t, err := f.trial(ctx, c)
-			if err != nil {
-				return r, fmt.Errorf("measure %s: %w", c.who, err)
+		for _, c := range held {
+			if err := f.hold(ctx, c, round, all, say); err != nil {
+				return r, fmt.Errorf("measure %s: %w", c.name, err)
 			}
-			trials.add(c.contest, c.who, t)
-			say("round %d of %d: %s, %s", round+1, o.rounds, c.contest, c.who)
 		}
 	}
-	r.Tables = tables(trials)
+	r.Tables = tablesOf(held, all)
 	r.Seconds = int(time.Since(began).Seconds())
 	return r, nil
+}
+
+// hold holds one round of a contest. Who comes first changes.
+func (f *field) hold(ctx context.Context, c contest, round int, all trials, say func(string, ...any)) error {
+	if m, ok := f.micros[c.name]; ok {
+		say("round %d: %s", round+1, c.name)
+		return m.measure(ctx, all)
+	}
+	for i := range c.contestants {
+		who := c.contestants[(i+round)%len(c.contestants)]
+		t, err := f.trial(ctx, c, who)
+		if err != nil {
+			return fmt.Errorf("%s: %w", who.who, err)
+		}
+		all.add(c.name, who.who, t)
+		say("round %d: %s, %s: %s", round+1, c.name, who.who, t.brief(c))
+	}
+	return nil
 }

@@ -12,10 +12,21 @@ import (
 	"strings"
 )
 
-// microPackages have Go benchmarks that belong into the tables, and their pattern. No number of theirs depends on a server.
-var microPackages = []struct{ pkg, pattern string }{
-	{"./avro", "^Benchmark(Decode|Encode)$"},
-	{"./processors/track", "^BenchmarkPosition$"},
+// microPackage has Go benchmarks that belong into the tables, and their pattern. No number of theirs depends on a server.
+type microPackage struct{ pkg, pattern string }
+
+var micros = []string{"allocs/op", "B/op"}
+
+var codecContest = contest{
+	name: "codecs", about: "decoding, encoding and track's handler, in memory",
+	micro: []microPackage{{"./avro", "^Benchmark(Decode|Encode)$"}, {"./processors/track", "^BenchmarkPosition$"}},
+	tables: []layout{
+		{"Decode/Position", "Decode a Position", nsPerOp, "generated-alias", micros},
+		{"Decode/Fact", "Decode a Fact", nsPerOp, "generated-alias", micros},
+		{"Encode/Position", "Encode a Position", nsPerOp, "generated", micros},
+		{"Encode/Fact", "Encode a Fact", nsPerOp, "generated", micros},
+		{"Position", "Track's handler alone, in memory, no Kafka (commit: state encoded after every position)", nsPerOp, "handler", micros},
+	},
 }
 
 // A round's figure is the fastest of microRuns short runs: what else the machine does makes a run slower, never faster.
@@ -24,18 +35,20 @@ const (
 	microTime = "50ms"
 )
 
-// micro is test binaries, built once.
+// micro is the test binaries of a contest, built once.
 type micro struct {
-	dir  string
-	runs [][]string // commands
+	contest contest
+	dir     string
+	runs    [][]string // commands
 }
 
 // buildMicro needs the go command and a working folder in Waybill's tree.
-func buildMicro(ctx context.Context) (m micro, err error) {
+func buildMicro(ctx context.Context, c contest) (m micro, err error) {
+	m.contest = c
 	if m.dir, err = os.MkdirTemp("", "waybill-bench-tests-"); err != nil {
 		return m, err
 	}
-	for i, p := range microPackages {
+	for i, p := range c.micro {
 		binary := filepath.Join(m.dir, fmt.Sprint(i, ".test"))
 		out, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, p.pkg).CombinedOutput()
 		if err != nil {
@@ -57,20 +70,20 @@ func (m micro) measure(ctx context.Context, into trials) error {
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()
 		if err != nil {
-			return fmt.Errorf("run the benchmarks of %s: %w: %s%s", microPackages[i].pkg, err, out, stderr.Bytes())
+			return fmt.Errorf("run the benchmarks of %s: %w: %s%s", m.contest.micro[i].pkg, err, out, stderr.Bytes())
 		}
 		if err := readMicro(string(out), into); err != nil {
-			return fmt.Errorf("read the benchmarks of %s: %w", microPackages[i].pkg, err)
+			return fmt.Errorf("read the benchmarks of %s: %w", m.contest.micro[i].pkg, err)
 		}
 	}
-	return complete(into)
+	return m.complete(into)
 }
 
 // complete finds benchmarks that were renamed or removed, whose table would be missing in silence.
-func complete(held trials) error {
-	for _, l := range layouts {
-		if l.unit == nsPerOp && held[l.contest][l.base] == nil {
-			return fmt.Errorf("there is no benchmark %s/%s any more: say in bench/report.go what takes its place", l.contest, l.base)
+func (m micro) complete(held trials) error {
+	for _, l := range m.contest.tables {
+		if held[l.held][l.base] == nil {
+			return fmt.Errorf("there is no benchmark %s/%s any more: say in contest %s what takes its place", l.held, l.base, m.contest.name)
 		}
 	}
 	return nil

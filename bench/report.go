@@ -26,19 +26,20 @@ func (t trials) add(contest, who string, what trial) {
 
 // report is everything that a run found out.
 type report struct {
-	Machine   machine `json:"machine"`
-	Rounds    int     `json:"rounds"`
-	Positions int     `json:"positions"`
-	Seconds   int     `json:"seconds"` // the run took
-	Tables    []table `json:"tables"`
+	Machine machine  `json:"machine"`
+	Rounds  int      `json:"rounds"`
+	Seconds int      `json:"seconds"`           // the run took
+	Missing []string `json:"missing,omitempty"` // contests that could not be held, and why
+	Tables  []table  `json:"tables"`
 }
 
 // table compares contestants in one quantity.
 type table struct {
-	Title string `json:"title"`
-	Unit  string `json:"unit"`
-	Base  string `json:"base"` // who the ratios are against
-	Rows  []row  `json:"rows"`
+	Title  string   `json:"title"`
+	Unit   string   `json:"unit"`
+	Base   string   `json:"base"`   // who the ratios are against
+	Others []string `json:"others"` // quantities shown beside, in order
+	Rows   []row    `json:"rows"`
 }
 
 // row is one contestant's. Ratio is of each round, this contestant's figure over the base's in the same round.
@@ -65,38 +66,26 @@ func spreadOf(values []float64) spread {
 
 // layout says what a table shows.
 type layout struct {
-	contest, title, unit, base string
-	beside                     []string
-}
-
-// layouts are the tables, in the order of their printing.
-var layouts = []layout{
-	{"Decode/Position", "Decode a Position", nsPerOp, "generated-alias", micros},
-	{"Decode/Fact", "Decode a Fact", nsPerOp, "generated-alias", micros},
-	{"Encode/Position", "Encode a Position", nsPerOp, "generated", micros},
-	{"Encode/Fact", "Encode a Fact", nsPerOp, "generated", micros},
-	{"Position", "Track's handler alone, in memory, no Kafka (commit: state encoded after every position)", nsPerOp, "handler", micros},
-	{trackContest, "Positions through track, CPU of the consuming process", cpuMicros, whoPoll, []string{rate, allocs, allocBytes, "records/commit", "facts/record"}},
-	{sinkContest, "Positions into ClickHouse, CPU of the writing process", cpuMillion, whoChgo, []string{allocs, allocBytes}},
-	{sinkContest, "Positions into ClickHouse, throughput", rowRate, whoChgo, nil},
+	held, title, unit, base string
+	beside                  []string
 }
 
 const nsPerOp = "ns/op"
 
-var micros = []string{"allocs/op", "B/op"}
-
-// tables leaves out contests that were not held.
-func tables(all trials) (out []table) {
-	for _, l := range layouts {
-		if held := all[l.contest]; held[l.base] != nil {
-			out = append(out, l.table(held))
+// tablesOf leaves out what was not held.
+func tablesOf(cs []contest, all trials) (out []table) {
+	for _, c := range cs {
+		for _, l := range c.tables {
+			if held := all[l.held]; held[l.base] != nil {
+				out = append(out, l.table(held))
+			}
 		}
 	}
 	return out
 }
 
 func (l layout) table(held map[string][]trial) table {
-	t := table{Title: l.title, Unit: l.unit, Base: l.base}
+	t := table{Title: l.title, Unit: l.unit, Base: l.base, Others: l.beside}
 	for who, rounds := range held {
 		r := row{Who: who, Beside: map[string]float64{}}
 		var ratios []float64
@@ -132,7 +121,10 @@ func quantities(rounds []trial, quantity string) (out []float64) {
 func (r report) write(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Benchmarks, %s\n\n%s\n", r.Machine.Date, r.Machine)
-	fmt.Fprintf(&b, "%d rounds, interleaved; %d positions of %d devices; the run took %d s. A ratio is of figures of the same round;\nmin, median and max are over rounds. `bench/README.md` says how to read this.\n", r.Rounds, r.Positions, devices, r.Seconds)
+	fmt.Fprintf(&b, "%d rounds, interleaved; the run took %d s. A ratio is of figures of the same round; min, median and max are over rounds.\n`bench/README.md` says how to read this.\n", r.Rounds, r.Seconds)
+	for _, m := range r.Missing {
+		fmt.Fprintf(&b, "\nNOT measured: %s\n", m)
+	}
 	for _, t := range r.Tables {
 		fmt.Fprintf(&b, "\n## %s, %s\n\n", t.Title, t.Unit)
 		align(&b, t.cells())
@@ -163,14 +155,11 @@ func (t table) cells() [][]string {
 	return cells
 }
 
-// beside are the other quantities that some row has, in the layout's order.
+// beside are those of the other quantities that some row has.
 func (t table) beside() (out []string) {
-	for _, l := range layouts {
-		for _, q := range l.beside {
-			has := slices.ContainsFunc(t.Rows, func(r row) bool { _, ok := r.Beside[q]; return ok })
-			if has && !slices.Contains(out, q) {
-				out = append(out, q)
-			}
+	for _, q := range t.Others {
+		if slices.ContainsFunc(t.Rows, func(r row) bool { _, ok := r.Beside[q]; return ok }) {
+			out = append(out, q)
 		}
 	}
 	return out

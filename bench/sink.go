@@ -17,8 +17,23 @@ import (
 	"waybill/topics"
 )
 
+const (
+	whoChgo = "bare ch-go loop, same blocks"
+	whoSink = "sinks/clickhouse from Kafka"
+)
+
+// sinkContest: positions into ClickHouse.
+var sinkContest = contest{
+	name: "sink", site: embeddedSink, table: true, about: "positions into ClickHouse",
+	contestants: []contestant{{whoChgo, "chgo", tables}, {whoSink, "sink", tables}},
+	tables: []layout{
+		{"sink", "Positions into ClickHouse, CPU of the writing process", cpuMillion, whoChgo, []string{allocs, allocBytes}},
+		{"sink", "Positions into ClickHouse, throughput", rowRate, whoChgo, nil},
+	},
+}
+
 // sinkPart runs the sink from joining the group until the last block is committed. Blocks are full: the linger never ends.
-func sinkPart(ctx context.Context, o order, measured func(func() error) error) (trial, error) {
+func sinkPart(ctx context.Context, o order, m *meter) (trial, error) {
 	codec, err := newCodec(o.Registry)
 	if err != nil {
 		return nil, err
@@ -36,7 +51,7 @@ func sinkPart(ctx context.Context, o order, measured func(func() error) error) (
 	defer watch.Close()
 	ctx, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	err = measured(func() error {
+	err = m.over(o.Records, func() error {
 		go func() { ended <- s.Run(ctx) }()
 		return landed(ctx, watch, sink.Group(o.App), ended)
 	})
@@ -67,7 +82,7 @@ func landed(ctx context.Context, watch *kgo.Client, group string, ended <-chan e
 }
 
 // bareInsert writes the sink's blocks through ch-go from structs that are in memory already: what no sink can undercut.
-func bareInsert(ctx context.Context, o order, measured func(func() error) error) (trial, error) {
+func bareInsert(ctx context.Context, o order, m *meter) (trial, error) {
 	blocks, err := allBlocks(ctx, o)
 	if err != nil {
 		return nil, err
@@ -76,7 +91,7 @@ func bareInsert(ctx context.Context, o order, measured func(func() error) error)
 	if err != nil {
 		return nil, errors.New("the order's DSN cannot be read")
 	}
-	return nil, measured(func() (err error) {
+	return nil, m.over(o.Records, func() (err error) {
 		client, err := ch.Dial(ctx, ch.Options{Address: options.Addr[0], Database: options.Auth.Database, User: options.Auth.Username, Password: options.Auth.Password})
 		if err != nil {
 			return err
@@ -111,7 +126,7 @@ func allBlocks(ctx context.Context, o order) (blocks [][]stored, err error) {
 		return nil, err
 	}
 	open := map[int32][]stored{}
-	err = pollAll(ctx, o, func(r *kgo.Record) error {
+	err = pollAll(ctx, o, new(meter), func(r *kgo.Record) error {
 		rec, err := codec.DecodeAlias(ctx, r.Value)
 		if err != nil {
 			return err

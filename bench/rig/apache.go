@@ -72,6 +72,12 @@ func StartApacheKafka(ctx context.Context, dir string) (*ApacheKafka, error) {
 	return k, nil
 }
 
+// HasApacheKafka says whether StartApacheKafka finds what it needs.
+func HasApacheKafka() bool {
+	_, _, err := findApacheKafka()
+	return err == nil
+}
+
 func findApacheKafka() (java, lib string, err error) {
 	java, err = exec.LookPath("java")
 	if err != nil {

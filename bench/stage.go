@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"waybill/processors/runtime"
+	"waybill/processors/stream"
+)
+
+// stages prepares what stages on the engine need: changelogs and a folder for state.
+func stages(ctx context.Context, f *field, s *site, o *order, specs ...stream.Spec) (undo func(bool) error, err error) {
+	changelogs := runtime.Changelogs(o.App, specs...)
+	if err := s.create(ctx, changelogs...); err != nil {
+		return nil, err
+	}
+	if o.StateDir, err = os.MkdirTemp(f.dir, "state-"); err != nil {
+		return nil, err
+	}
+	return func(bool) error {
+		errs := []error{os.RemoveAll(o.StateDir)}
+		for _, t := range changelogs {
+			_, err := s.adm.DeleteTopic(ctx, string(t.Name))
+			errs = append(errs, err)
+		}
+		return errors.Join(errs...)
+	}, nil
+}
+
+// running is an engine at work.
+type running struct {
+	*runtime.Engine
+	stop  context.CancelFunc
+	ended chan error
+}
+
+func engineConfig(o order) runtime.Config {
+	cfg := runtime.DefaultConfig()
+	cfg.App, cfg.Brokers, cfg.StateDir = o.App, o.Brokers, o.StateDir
+	return cfg
+}
+
+// start runs stages on the engine until they are halted.
+func start(ctx context.Context, cfg runtime.Config, deps runtime.Deps, specs ...stream.Spec) (*running, error) {
+	engine, err := runtime.New(cfg, deps, specs...)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	r := &running{Engine: engine, stop: stop, ended: make(chan error, 1)}
+	go func() { r.ended <- engine.Run(ctx) }() // waited for by halted
+	return r, nil
+}
+
+// halted ends the engine as SIGTERM would; err is what happened before.
+func (r *running) halted(err error) error {
+	r.stop()
+	return errors.Join(err, <-r.ended)
+}
+
+// committed waits until the first stage has committed n records.
+func (r *running) committed(n int) error {
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for r.in() < n {
+		select {
+		case err := <-r.ended:
+			r.ended <- nil // for halted
+			return errors.Join(errors.New("the engine ended before it had read everything"), err)
+		case <-look.C:
+		}
+	}
+	return nil
+}
+
+// in is how many records the first stage has committed.
+func (r *running) in() int { return int(r.Stats()[0].In) }
+
+// well refuses figures of an engine that did something else than its work.
+func well(s runtime.Stats, records int) error {
+	if s.In != int64(records) || s.DeadLetters != 0 || s.Aborts+s.Rebuilds != 0 {
+		return fmt.Errorf("the engine ran, but not as it should for %d records: %+v", records, s)
+	}
+	return nil
+}
