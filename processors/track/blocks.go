@@ -13,8 +13,10 @@ import (
 
 func blockKey(number int64) string {
 	var n [8]byte
+	var digits [16]byte
 	binary.BigEndian.PutUint64(n[:], uint64(number))
-	return hex.EncodeToString(n[:])
+	hex.Encode(digits[:], n[:])
+	return string(digits[:])
 }
 
 // turn puts the block under way aside and opens the next. What is older than the window is forgotten, its stays included:
