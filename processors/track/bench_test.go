@@ -105,6 +105,33 @@ func fixes(b *testing.B, every time.Duration) {
 	loop(b, step)
 }
 
+// BenchmarkSnapshot encodes the heads of 10,000 devices in turn, their blocks full between none and all of five minutes at 1 s.
+func BenchmarkSnapshot(b *testing.B) {
+	d, err := bound()
+	if err != nil {
+		b.Fatal(err)
+	}
+	f := newFleet(10_000, time.Second)
+	heads := make([]avro.TrackHead, len(f.keys))
+	for range 350 * len(f.keys) {
+		head := &heads[f.i]
+		fix := fixOf(f.next().Value.(*avro.Position))
+		if err := d.next(head, &fix); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var buf []byte
+	i, bytes, n := 0, 0, 0
+	loop(b, func() {
+		buf = heads[i].Append(buf[:0])
+		bytes, n = bytes+len(buf), n+1
+		if i++; i == len(heads) {
+			i = 0
+		}
+	})
+	b.ReportMetric(float64(bytes)/float64(n), "stateB/op")
+}
+
 // bound is a device of a task on nothing.
 func bound() (d *device, err error) {
 	_, err = stream.Define(stream.Processor[*device]{

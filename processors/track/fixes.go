@@ -10,14 +10,14 @@ import (
 	"waybill/avro"
 )
 
-// blockSpan is how much of a device's clock one block holds. The block under way is written with every commit, so a longer
-// span costs the changelog, and a shorter one costs a start state per block.
+// blockSpan is how much of a device's clock one block holds. The block under way is written with its device's head, so a
+// longer span costs snapshots, and a shorter one costs a value, a start state and its allocations per block.
 const blockSpan = 5 * time.Minute
 
 func blockOf(at avro.Micros) int64 { return int64(at) / blockSpan.Microseconds() }
 
-// Fixes are packed as differences to the one before: about 6 bytes each. The upper bits of the first byte are the step in
-// time, where it is 1 to 31 whole seconds; 0 says that it follows in microseconds.
+// Fixes are packed as differences to the one before: four to six bytes each at 1 Hz. The upper bits of the first byte are the
+// step in time where it is 1 to 31 whole seconds; 0 says that it follows in microseconds.
 const (
 	hasSpeed = 1 << iota
 	hasOdometer
