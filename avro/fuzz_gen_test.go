@@ -118,9 +118,11 @@ func FuzzTrackFix(f *testing.F) { fuzzRecord(f, func() Record { return new(Track
 
 func FuzzTrackHead(f *testing.F) { fuzzRecord(f, func() Record { return new(TrackHead) }) }
 
-func FuzzTrackIndex(f *testing.F) { fuzzRecord(f, func() Record { return new(TrackIndex) }) }
+func FuzzTrackKept(f *testing.F) { fuzzRecord(f, func() Record { return new(TrackKept) }) }
 
 func FuzzTrackLate(f *testing.F) { fuzzRecord(f, func() Record { return new(TrackLate) }) }
+
+func FuzzTrackOpen(f *testing.F) { fuzzRecord(f, func() Record { return new(TrackOpen) }) }
 
 func FuzzTrackScan(f *testing.F) { fuzzRecord(f, func() Record { return new(TrackScan) }) }
 

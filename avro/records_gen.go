@@ -60,8 +60,9 @@ func Names() []string {
 		"waybill.state.TrackCounts",
 		"waybill.state.TrackFix",
 		"waybill.state.TrackHead",
-		"waybill.state.TrackIndex",
+		"waybill.state.TrackKept",
 		"waybill.state.TrackLate",
+		"waybill.state.TrackOpen",
 		"waybill.state.TrackScan",
 		"waybill.state.TrackStand",
 		"waybill.telematics.DeviceInstallation",
@@ -184,10 +185,12 @@ func New(fullName string) (Record, bool) {
 		return new(TrackFix), true
 	case "waybill.state.TrackHead":
 		return new(TrackHead), true
-	case "waybill.state.TrackIndex":
-		return new(TrackIndex), true
+	case "waybill.state.TrackKept":
+		return new(TrackKept), true
 	case "waybill.state.TrackLate":
 		return new(TrackLate), true
+	case "waybill.state.TrackOpen":
+		return new(TrackOpen), true
 	case "waybill.state.TrackScan":
 		return new(TrackScan), true
 	case "waybill.state.TrackStand":

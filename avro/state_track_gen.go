@@ -142,6 +142,95 @@ func (r *TrackFix) setDefault(k int) {
 	}
 }
 
+// What is told of a stay until it ends. All else that is told is its standing's.
+//
+// Avro: waybill.state.TrackOpen.
+type TrackOpen struct {
+	// Mean of the fixes up to the minimum dwell.
+	Centre GeoPoint
+	// How many those are.
+	Fixes int32
+	// Longest time between two of them, in seconds.
+	LongestSilenceS int32
+}
+
+// Decode implements [Record].
+func (r *TrackOpen) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.TrackOpen", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *TrackOpen) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.state.TrackOpen", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *TrackOpen) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.TrackOpen", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *TrackOpen) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.state.TrackOpen", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*TrackOpen) AvroName() string { return "waybill.state.TrackOpen" }
+
+// AvroSchema implements [Record].
+func (*TrackOpen) AvroSchema() string {
+	return `{"type":"record","name":"TrackOpen","namespace":"waybill.state","doc":"What is told of a stay until it ends. All else that is told is its standing's.","fields":[{"name":"centre","type":{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]},"doc":"Mean of the fixes up to the minimum dwell."},{"name":"fixes","type":"int","default":0,"doc":"How many those are."},{"name":"longest_silence_s","type":"int","default":0,"doc":"Longest time between two of them, in seconds."}]}`
+}
+
+func (r *TrackOpen) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *TrackOpen) decodeAt(s string, i int) int {
+	i = r.Centre.decodeAt(s, i)
+	r.Fixes, i = readInt(s, i)
+	r.LongestSilenceS, i = readInt(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *TrackOpen) Append(b []byte) []byte {
+	b = r.Centre.Append(b)
+	b = appendLong(b, int64(r.Fixes))
+	b = appendLong(b, int64(r.LongestSilenceS))
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *TrackOpen) Clone() TrackOpen {
+	c := *r
+	return c
+}
+
+func (r *TrackOpen) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return r.Centre.plan(s, i, rd)
+	case 1:
+		return planInt(&r.Fixes, s, i, rd)
+	case 2:
+		return planInt(&r.LongestSilenceS, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *TrackOpen) setDefault(k int) {
+	switch k {
+	case 1:
+		r.Fixes = 0
+	case 2:
+		r.LongestSilenceS = 0
+	}
+}
+
 // A standing under way: a stay once it has lasted the minimum dwell.
 //
 // Avro: waybill.state.TrackStand.
@@ -156,18 +245,18 @@ type TrackStand struct {
 	SumLat int64
 	// Sum of their longitude offsets, taken the short way round.
 	SumLon int64
-	// Fixes inside.
-	Fixes int32
 	// Longest time between two fixes inside, microseconds.
 	SilenceUs int64
-	// A door was seen open.
-	DoorOpened bool
 	// Odometer at the first fix.
 	OdometerM Opt[int64]
+	// Fixes inside.
+	Fixes int32
 	// Fixes outside in a row.
 	Outs int32
-	// What is told of it while it lasts, from the fix on at which it had lasted the minimum dwell.
-	Open Opt[Stay]
+	// A door was seen open.
+	DoorOpened bool
+	// From the fix on at which it had lasted the minimum dwell: it is told.
+	Open Opt[TrackOpen]
 }
 
 // Decode implements [Record].
@@ -199,7 +288,7 @@ func (*TrackStand) AvroName() string { return "waybill.state.TrackStand" }
 
 // AvroSchema implements [Record].
 func (*TrackStand) AvroSchema() string {
-	return `{"type":"record","name":"TrackStand","namespace":"waybill.state","doc":"A standing under way: a stay once it has lasted the minimum dwell.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix."},{"name":"inside_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"Last fix inside."},{"name":"anchor","type":{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]},"doc":"Where the first fix is; the sums are offsets from it."},{"name":"sum_lat","type":"long","default":0,"doc":"Sum of the latitude offsets of the fixes inside, micro-degrees."},{"name":"sum_lon","type":"long","default":0,"doc":"Sum of their longitude offsets, taken the short way round."},{"name":"fixes","type":"int","default":0,"doc":"Fixes inside."},{"name":"silence_us","type":"long","default":0,"doc":"Longest time between two fixes inside, microseconds."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at the first fix."},{"name":"outs","type":"int","default":0,"doc":"Fixes outside in a row."},{"name":"open","type":["null",{"type":"record","name":"Stay","namespace":"waybill.correlation","doc":"A vehicle standing in one spot, independent of any trip.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix of the stay."},{"name":"departed_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Last fix of the stay; null while it stands there."},{"name":"centre","type":"waybill.common.GeoPoint","doc":"Mean of its fixes."},{"name":"fixes","type":"int","default":0,"doc":"How many fixes it rests on."},{"name":"longest_silence_s","type":"int","default":0,"doc":"Longest time without a fix inside it, in seconds: a data gap is not a departure."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at arrival in metres."}]}],"default":null,"doc":"What is told of it while it lasts, from the fix on at which it had lasted the minimum dwell."}]}`
+	return `{"type":"record","name":"TrackStand","namespace":"waybill.state","doc":"A standing under way: a stay once it has lasted the minimum dwell.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix."},{"name":"inside_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"Last fix inside."},{"name":"anchor","type":{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]},"doc":"Where the first fix is; the sums are offsets from it."},{"name":"sum_lat","type":"long","default":0,"doc":"Sum of the latitude offsets of the fixes inside, micro-degrees."},{"name":"sum_lon","type":"long","default":0,"doc":"Sum of their longitude offsets, taken the short way round."},{"name":"silence_us","type":"long","default":0,"doc":"Longest time between two fixes inside, microseconds."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at the first fix."},{"name":"fixes","type":"int","default":0,"doc":"Fixes inside."},{"name":"outs","type":"int","default":0,"doc":"Fixes outside in a row."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"open","type":["null",{"type":"record","name":"TrackOpen","namespace":"waybill.state","doc":"What is told of a stay until it ends. All else that is told is its standing's.","fields":[{"name":"centre","type":"waybill.common.GeoPoint","doc":"Mean of the fixes up to the minimum dwell."},{"name":"fixes","type":"int","default":0,"doc":"How many those are."},{"name":"longest_silence_s","type":"int","default":0,"doc":"Longest time between two of them, in seconds."}]}],"default":null,"doc":"From the fix on at which it had lasted the minimum dwell: it is told."}]}`
 }
 
 func (r *TrackStand) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -211,9 +300,7 @@ func (r *TrackStand) decodeAt(s string, i int) int {
 	i = r.Anchor.decodeAt(s, i)
 	r.SumLat, i = readLong(s, i)
 	r.SumLon, i = readLong(s, i)
-	r.Fixes, i = readInt(s, i)
 	r.SilenceUs, i = readLong(s, i)
-	r.DoorOpened, i = readBool(s, i)
 	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
 		r.OdometerM.Ok, i = s[i] == 2, i+1
 	} else {
@@ -224,7 +311,9 @@ func (r *TrackStand) decodeAt(s string, i int) int {
 	} else {
 		r.OdometerM = Opt[int64]{}
 	}
+	r.Fixes, i = readInt(s, i)
 	r.Outs, i = readInt(s, i)
+	r.DoorOpened, i = readBool(s, i)
 	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
 		r.Open.Ok, i = s[i] == 2, i+1
 	} else {
@@ -233,7 +322,7 @@ func (r *TrackStand) decodeAt(s string, i int) int {
 	if r.Open.Ok {
 		i = r.Open.V.decodeAt(s, i)
 	} else {
-		r.Open = Opt[Stay]{}
+		r.Open = Opt[TrackOpen]{}
 	}
 	return i
 }
@@ -245,16 +334,16 @@ func (r *TrackStand) Append(b []byte) []byte {
 	b = r.Anchor.Append(b)
 	b = appendLong(b, int64(r.SumLat))
 	b = appendLong(b, int64(r.SumLon))
-	b = appendLong(b, int64(r.Fixes))
 	b = appendLong(b, int64(r.SilenceUs))
-	b = appendBool(b, r.DoorOpened)
 	if r.OdometerM.Ok {
 		b = append(b, 2)
 		b = appendLong(b, int64(r.OdometerM.V))
 	} else {
 		b = append(b, 0)
 	}
+	b = appendLong(b, int64(r.Fixes))
 	b = appendLong(b, int64(r.Outs))
+	b = appendBool(b, r.DoorOpened)
 	if r.Open.Ok {
 		b = append(b, 2)
 		b = r.Open.V.Append(b)
@@ -283,17 +372,17 @@ func (r *TrackStand) planField(k int, s string, i int, rd *Read) int {
 	case 4:
 		return planLong(&r.SumLon, s, i, rd)
 	case 5:
-		return planInt(&r.Fixes, s, i, rd)
-	case 6:
 		return planLong(&r.SilenceUs, s, i, rd)
-	case 7:
-		return planBool(&r.DoorOpened, s, i, rd)
-	case 8:
+	case 6:
 		return planOpt(&r.OdometerM, s, i, rd, planLong)
-	case 9:
+	case 7:
+		return planInt(&r.Fixes, s, i, rd)
+	case 8:
 		return planInt(&r.Outs, s, i, rd)
+	case 9:
+		return planBool(&r.DoorOpened, s, i, rd)
 	case 10:
-		return planOpt(&r.Open, s, i, rd, (*Stay).plan)
+		return planOpt(&r.Open, s, i, rd, (*TrackOpen).plan)
 	}
 	panic("avro: plan of another record")
 }
@@ -305,17 +394,17 @@ func (r *TrackStand) setDefault(k int) {
 	case 4:
 		r.SumLon = 0
 	case 5:
-		r.Fixes = 0
-	case 6:
 		r.SilenceUs = 0
-	case 7:
-		r.DoorOpened = false
-	case 8:
+	case 6:
 		r.OdometerM = Opt[int64]{}
-	case 9:
+	case 7:
+		r.Fixes = 0
+	case 8:
 		r.Outs = 0
+	case 9:
+		r.DoorOpened = false
 	case 10:
-		r.Open = Opt[Stay]{}
+		r.Open = Opt[TrackOpen]{}
 	}
 }
 
@@ -323,8 +412,8 @@ func (r *TrackStand) setDefault(k int) {
 //
 // Avro: waybill.state.TrackScan.
 type TrackScan struct {
-	// The last fix.
-	Last Opt[TrackFix]
+	// Where the last fix is.
+	Last Opt[GeoPoint]
 	// The standing under way.
 	Stand Opt[TrackStand]
 	// Fixes since the last one inside, while it is open whether the vehicle left.
@@ -360,7 +449,7 @@ func (*TrackScan) AvroName() string { return "waybill.state.TrackScan" }
 
 // AvroSchema implements [Record].
 func (*TrackScan) AvroSchema() string {
-	return `{"type":"record","name":"TrackScan","namespace":"waybill.state","doc":"What the detector knows after a fix: a pure function of the fixes up to it.","fields":[{"name":"last","type":["null",{"type":"record","name":"TrackFix","namespace":"waybill.state","doc":"One used position, as track keeps it: of the positions within one slice of the clock the first.","fields":[{"name":"at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"The device's clock."},{"name":"lat_e6","type":"int","doc":"Latitude in micro-degrees."},{"name":"lon_e6","type":"int","doc":"Longitude in micro-degrees."},{"name":"speed_mm_s","type":["null","int"],"default":null,"doc":"Speed in mm/s; null is not standing still."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer in metres."},{"name":"door_open","type":"boolean","default":false,"doc":"A door was seen open in this slice of the clock."}]}],"default":null,"doc":"The last fix."},{"name":"stand","type":["null",{"type":"record","name":"TrackStand","namespace":"waybill.state","doc":"A standing under way: a stay once it has lasted the minimum dwell.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix."},{"name":"inside_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"Last fix inside."},{"name":"anchor","type":{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]},"doc":"Where the first fix is; the sums are offsets from it."},{"name":"sum_lat","type":"long","default":0,"doc":"Sum of the latitude offsets of the fixes inside, micro-degrees."},{"name":"sum_lon","type":"long","default":0,"doc":"Sum of their longitude offsets, taken the short way round."},{"name":"fixes","type":"int","default":0,"doc":"Fixes inside."},{"name":"silence_us","type":"long","default":0,"doc":"Longest time between two fixes inside, microseconds."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at the first fix."},{"name":"outs","type":"int","default":0,"doc":"Fixes outside in a row."},{"name":"open","type":["null",{"type":"record","name":"Stay","namespace":"waybill.correlation","doc":"A vehicle standing in one spot, independent of any trip.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix of the stay."},{"name":"departed_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Last fix of the stay; null while it stands there."},{"name":"centre","type":"waybill.common.GeoPoint","doc":"Mean of its fixes."},{"name":"fixes","type":"int","default":0,"doc":"How many fixes it rests on."},{"name":"longest_silence_s","type":"int","default":0,"doc":"Longest time without a fix inside it, in seconds: a data gap is not a departure."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at arrival in metres."}]}],"default":null,"doc":"What is told of it while it lasts, from the fix on at which it had lasted the minimum dwell."}]}],"default":null,"doc":"The standing under way."},{"name":"pending","type":{"type":"array","items":"waybill.state.TrackFix"},"default":[],"doc":"Fixes since the last one inside, while it is open whether the vehicle left."}]}`
+	return `{"type":"record","name":"TrackScan","namespace":"waybill.state","doc":"What the detector knows after a fix: a pure function of the fixes up to it.","fields":[{"name":"last","type":["null",{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]}],"default":null,"doc":"Where the last fix is."},{"name":"stand","type":["null",{"type":"record","name":"TrackStand","namespace":"waybill.state","doc":"A standing under way: a stay once it has lasted the minimum dwell.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix."},{"name":"inside_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"Last fix inside."},{"name":"anchor","type":"waybill.common.GeoPoint","doc":"Where the first fix is; the sums are offsets from it."},{"name":"sum_lat","type":"long","default":0,"doc":"Sum of the latitude offsets of the fixes inside, micro-degrees."},{"name":"sum_lon","type":"long","default":0,"doc":"Sum of their longitude offsets, taken the short way round."},{"name":"silence_us","type":"long","default":0,"doc":"Longest time between two fixes inside, microseconds."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at the first fix."},{"name":"fixes","type":"int","default":0,"doc":"Fixes inside."},{"name":"outs","type":"int","default":0,"doc":"Fixes outside in a row."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"open","type":["null",{"type":"record","name":"TrackOpen","namespace":"waybill.state","doc":"What is told of a stay until it ends. All else that is told is its standing's.","fields":[{"name":"centre","type":"waybill.common.GeoPoint","doc":"Mean of the fixes up to the minimum dwell."},{"name":"fixes","type":"int","default":0,"doc":"How many those are."},{"name":"longest_silence_s","type":"int","default":0,"doc":"Longest time between two of them, in seconds."}]}],"default":null,"doc":"From the fix on at which it had lasted the minimum dwell: it is told."}]}],"default":null,"doc":"The standing under way."},{"name":"pending","type":{"type":"array","items":{"type":"record","name":"TrackFix","namespace":"waybill.state","doc":"One used position, as track keeps it: of the positions within one slice of the clock the first.","fields":[{"name":"at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"The device's clock."},{"name":"lat_e6","type":"int","doc":"Latitude in micro-degrees."},{"name":"lon_e6","type":"int","doc":"Longitude in micro-degrees."},{"name":"speed_mm_s","type":["null","int"],"default":null,"doc":"Speed in mm/s; null is not standing still."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer in metres."},{"name":"door_open","type":"boolean","default":false,"doc":"A door was seen open in this slice of the clock."}]}},"default":[],"doc":"Fixes since the last one inside, while it is open whether the vehicle left."}]}`
 }
 
 func (r *TrackScan) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -375,7 +464,7 @@ func (r *TrackScan) decodeAt(s string, i int) int {
 	if r.Last.Ok {
 		i = r.Last.V.decodeAt(s, i)
 	} else {
-		r.Last = Opt[TrackFix]{}
+		r.Last = Opt[GeoPoint]{}
 	}
 	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
 		r.Stand.Ok, i = s[i] == 2, i+1
@@ -438,7 +527,7 @@ func (r *TrackScan) Clone() TrackScan {
 func (r *TrackScan) planField(k int, s string, i int, rd *Read) int {
 	switch k {
 	case 0:
-		return planOpt(&r.Last, s, i, rd, (*TrackFix).plan)
+		return planOpt(&r.Last, s, i, rd, (*GeoPoint).plan)
 	case 1:
 		return planOpt(&r.Stand, s, i, rd, (*TrackStand).plan)
 	case 2:
@@ -450,7 +539,7 @@ func (r *TrackScan) planField(k int, s string, i int, rd *Read) int {
 func (r *TrackScan) setDefault(k int) {
 	switch k {
 	case 0:
-		r.Last = Opt[TrackFix]{}
+		r.Last = Opt[GeoPoint]{}
 	case 1:
 		r.Stand = Opt[TrackStand]{}
 	case 2:
@@ -464,14 +553,14 @@ func (r *TrackScan) setDefault(k int) {
 type TrackBlock struct {
 	// Which five minutes since 1970.
 	Number int64
-	// The detector before the first of the fixes.
-	Start TrackScan
 	// The fixes in order, packed as differences.
 	Fixes []byte
-	// Stays that ended while these fixes were scanned, as told, in order of arrival.
-	Stays []Stay
 	// Great circles that end at these fixes, summed, in millimetres.
 	DistanceMm int64
+	// Stays that ended while these fixes were scanned, as told, in order of arrival.
+	Stays []Stay
+	// The detector before the first of the fixes.
+	Start TrackScan
 }
 
 // Decode implements [Record].
@@ -503,7 +592,7 @@ func (*TrackBlock) AvroName() string { return "waybill.state.TrackBlock" }
 
 // AvroSchema implements [Record].
 func (*TrackBlock) AvroSchema() string {
-	return `{"type":"record","name":"TrackBlock","namespace":"waybill.state","doc":"Five minutes of a device's fixes, and what scanning them led to.","fields":[{"name":"number","type":"long","default":0,"doc":"Which five minutes since 1970."},{"name":"start","type":{"type":"record","name":"TrackScan","namespace":"waybill.state","doc":"What the detector knows after a fix: a pure function of the fixes up to it.","fields":[{"name":"last","type":["null",{"type":"record","name":"TrackFix","namespace":"waybill.state","doc":"One used position, as track keeps it: of the positions within one slice of the clock the first.","fields":[{"name":"at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"The device's clock."},{"name":"lat_e6","type":"int","doc":"Latitude in micro-degrees."},{"name":"lon_e6","type":"int","doc":"Longitude in micro-degrees."},{"name":"speed_mm_s","type":["null","int"],"default":null,"doc":"Speed in mm/s; null is not standing still."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer in metres."},{"name":"door_open","type":"boolean","default":false,"doc":"A door was seen open in this slice of the clock."}]}],"default":null,"doc":"The last fix."},{"name":"stand","type":["null",{"type":"record","name":"TrackStand","namespace":"waybill.state","doc":"A standing under way: a stay once it has lasted the minimum dwell.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix."},{"name":"inside_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"Last fix inside."},{"name":"anchor","type":{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]},"doc":"Where the first fix is; the sums are offsets from it."},{"name":"sum_lat","type":"long","default":0,"doc":"Sum of the latitude offsets of the fixes inside, micro-degrees."},{"name":"sum_lon","type":"long","default":0,"doc":"Sum of their longitude offsets, taken the short way round."},{"name":"fixes","type":"int","default":0,"doc":"Fixes inside."},{"name":"silence_us","type":"long","default":0,"doc":"Longest time between two fixes inside, microseconds."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at the first fix."},{"name":"outs","type":"int","default":0,"doc":"Fixes outside in a row."},{"name":"open","type":["null",{"type":"record","name":"Stay","namespace":"waybill.correlation","doc":"A vehicle standing in one spot, independent of any trip.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix of the stay."},{"name":"departed_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Last fix of the stay; null while it stands there."},{"name":"centre","type":"waybill.common.GeoPoint","doc":"Mean of its fixes."},{"name":"fixes","type":"int","default":0,"doc":"How many fixes it rests on."},{"name":"longest_silence_s","type":"int","default":0,"doc":"Longest time without a fix inside it, in seconds: a data gap is not a departure."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at arrival in metres."}]}],"default":null,"doc":"What is told of it while it lasts, from the fix on at which it had lasted the minimum dwell."}]}],"default":null,"doc":"The standing under way."},{"name":"pending","type":{"type":"array","items":"waybill.state.TrackFix"},"default":[],"doc":"Fixes since the last one inside, while it is open whether the vehicle left."}]},"doc":"The detector before the first of the fixes."},{"name":"fixes","type":"bytes","doc":"The fixes in order, packed as differences."},{"name":"stays","type":{"type":"array","items":"waybill.correlation.Stay"},"default":[],"doc":"Stays that ended while these fixes were scanned, as told, in order of arrival."},{"name":"distance_mm","type":"long","default":0,"doc":"Great circles that end at these fixes, summed, in millimetres."}]}`
+	return `{"type":"record","name":"TrackBlock","namespace":"waybill.state","doc":"Five minutes of a device's fixes, and what scanning them led to.","fields":[{"name":"number","type":"long","default":0,"doc":"Which five minutes since 1970."},{"name":"fixes","type":"bytes","doc":"The fixes in order, packed as differences."},{"name":"distance_mm","type":"long","default":0,"doc":"Great circles that end at these fixes, summed, in millimetres."},{"name":"stays","type":{"type":"array","items":{"type":"record","name":"Stay","namespace":"waybill.correlation","doc":"A vehicle standing in one spot, independent of any trip.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix of the stay."},{"name":"departed_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Last fix of the stay; null while it stands there."},{"name":"centre","type":{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]},"doc":"Mean of its fixes."},{"name":"fixes","type":"int","default":0,"doc":"How many fixes it rests on."},{"name":"longest_silence_s","type":"int","default":0,"doc":"Longest time without a fix inside it, in seconds: a data gap is not a departure."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at arrival in metres."}]}},"default":[],"doc":"Stays that ended while these fixes were scanned, as told, in order of arrival."},{"name":"start","type":{"type":"record","name":"TrackScan","namespace":"waybill.state","doc":"What the detector knows after a fix: a pure function of the fixes up to it.","fields":[{"name":"last","type":["null","waybill.common.GeoPoint"],"default":null,"doc":"Where the last fix is."},{"name":"stand","type":["null",{"type":"record","name":"TrackStand","namespace":"waybill.state","doc":"A standing under way: a stay once it has lasted the minimum dwell.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix."},{"name":"inside_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"Last fix inside."},{"name":"anchor","type":"waybill.common.GeoPoint","doc":"Where the first fix is; the sums are offsets from it."},{"name":"sum_lat","type":"long","default":0,"doc":"Sum of the latitude offsets of the fixes inside, micro-degrees."},{"name":"sum_lon","type":"long","default":0,"doc":"Sum of their longitude offsets, taken the short way round."},{"name":"silence_us","type":"long","default":0,"doc":"Longest time between two fixes inside, microseconds."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at the first fix."},{"name":"fixes","type":"int","default":0,"doc":"Fixes inside."},{"name":"outs","type":"int","default":0,"doc":"Fixes outside in a row."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"open","type":["null",{"type":"record","name":"TrackOpen","namespace":"waybill.state","doc":"What is told of a stay until it ends. All else that is told is its standing's.","fields":[{"name":"centre","type":"waybill.common.GeoPoint","doc":"Mean of the fixes up to the minimum dwell."},{"name":"fixes","type":"int","default":0,"doc":"How many those are."},{"name":"longest_silence_s","type":"int","default":0,"doc":"Longest time between two of them, in seconds."}]}],"default":null,"doc":"From the fix on at which it had lasted the minimum dwell: it is told."}]}],"default":null,"doc":"The standing under way."},{"name":"pending","type":{"type":"array","items":{"type":"record","name":"TrackFix","namespace":"waybill.state","doc":"One used position, as track keeps it: of the positions within one slice of the clock the first.","fields":[{"name":"at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"The device's clock."},{"name":"lat_e6","type":"int","doc":"Latitude in micro-degrees."},{"name":"lon_e6","type":"int","doc":"Longitude in micro-degrees."},{"name":"speed_mm_s","type":["null","int"],"default":null,"doc":"Speed in mm/s; null is not standing still."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer in metres."},{"name":"door_open","type":"boolean","default":false,"doc":"A door was seen open in this slice of the clock."}]}},"default":[],"doc":"Fixes since the last one inside, while it is open whether the vehicle left."}]},"doc":"The detector before the first of the fixes."}]}`
 }
 
 func (r *TrackBlock) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -511,8 +600,8 @@ func (r *TrackBlock) plan(s string, i int, rd *Read) int { return planRecord(r, 
 // decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
 func (r *TrackBlock) decodeAt(s string, i int) int {
 	r.Number, i = readLong(s, i)
-	i = r.Start.decodeAt(s, i)
 	r.Fixes, i = readBytes(s, i)
+	r.DistanceMm, i = readLong(s, i)
 	r.Stays = r.Stays[:0]
 	for {
 		var n int
@@ -526,15 +615,15 @@ func (r *TrackBlock) decodeAt(s string, i int) int {
 			i = e.decodeAt(s, i)
 		}
 	}
-	r.DistanceMm, i = readLong(s, i)
+	i = r.Start.decodeAt(s, i)
 	return i
 }
 
 // Append implements [Record].
 func (r *TrackBlock) Append(b []byte) []byte {
 	b = appendLong(b, int64(r.Number))
-	b = r.Start.Append(b)
 	b = appendBytes(b, r.Fixes)
+	b = appendLong(b, int64(r.DistanceMm))
 	if len(r.Stays) > 0 {
 		b = appendLong(b, int64(len(r.Stays)))
 	}
@@ -543,16 +632,16 @@ func (r *TrackBlock) Append(b []byte) []byte {
 		b = e.Append(b)
 	}
 	b = append(b, 0)
-	b = appendLong(b, int64(r.DistanceMm))
+	b = r.Start.Append(b)
 	return b
 }
 
 // Clone is a copy that shares no memory with r.
 func (r *TrackBlock) Clone() TrackBlock {
 	c := *r
-	c.Start = c.Start.Clone()
 	c.Fixes = bytes.Clone(c.Fixes)
 	c.Stays = slices.Clone(c.Stays)
+	c.Start = c.Start.Clone()
 	return c
 }
 
@@ -561,13 +650,13 @@ func (r *TrackBlock) planField(k int, s string, i int, rd *Read) int {
 	case 0:
 		return planLong(&r.Number, s, i, rd)
 	case 1:
-		return r.Start.plan(s, i, rd)
-	case 2:
 		return planBytes(&r.Fixes, s, i, rd)
+	case 2:
+		return planLong(&r.DistanceMm, s, i, rd)
 	case 3:
 		return planSlice(&r.Stays, s, i, rd, (*Stay).plan)
 	case 4:
-		return planLong(&r.DistanceMm, s, i, rd)
+		return r.Start.plan(s, i, rd)
 	}
 	panic("avro: plan of another record")
 }
@@ -576,105 +665,10 @@ func (r *TrackBlock) setDefault(k int) {
 	switch k {
 	case 0:
 		r.Number = 0
+	case 2:
+		r.DistanceMm = 0
 	case 3:
 		r.Stays = r.Stays[:0]
-	case 4:
-		r.DistanceMm = 0
-	}
-}
-
-// Which blocks of a device are kept.
-//
-// Avro: waybill.state.TrackIndex.
-type TrackIndex struct {
-	// Their numbers, rising; the one under way is not among them.
-	Numbers []int64
-}
-
-// Decode implements [Record].
-func (r *TrackIndex) Decode(b []byte) error {
-	s, i := viewCopy(b)
-	return done("waybill.state.TrackIndex", s, r.decodeAt(s, i))
-}
-
-// DecodeAlias implements [Record].
-func (r *TrackIndex) DecodeAlias(b []byte) error {
-	s, i := view(b)
-	return done("waybill.state.TrackIndex", s, r.decodeAt(s, i))
-}
-
-// DecodePlan implements [Record].
-func (r *TrackIndex) DecodePlan(b []byte, p *Plan) error {
-	s, i := viewCopy(b)
-	return done("waybill.state.TrackIndex", s, runPlan(r, s, i, p))
-}
-
-// DecodePlanAlias implements [Record].
-func (r *TrackIndex) DecodePlanAlias(b []byte, p *Plan) error {
-	s, i := view(b)
-	return done("waybill.state.TrackIndex", s, runPlan(r, s, i, p))
-}
-
-// AvroName implements [Record].
-func (*TrackIndex) AvroName() string { return "waybill.state.TrackIndex" }
-
-// AvroSchema implements [Record].
-func (*TrackIndex) AvroSchema() string {
-	return `{"type":"record","name":"TrackIndex","namespace":"waybill.state","doc":"Which blocks of a device are kept.","fields":[{"name":"numbers","type":{"type":"array","items":"long"},"default":[],"doc":"Their numbers, rising; the one under way is not among them."}]}`
-}
-
-func (r *TrackIndex) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
-
-// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
-func (r *TrackIndex) decodeAt(s string, i int) int {
-	r.Numbers = r.Numbers[:0]
-	for {
-		var n int
-		if n, i = readBlock(s, i, 1); n == 0 {
-			break
-		}
-		k := len(r.Numbers)
-		r.Numbers = slices.Grow(r.Numbers, n)[:k+n]
-		for ; k < len(r.Numbers) && i >= 0; k++ {
-			e := &r.Numbers[k]
-			(*e), i = readLong(s, i)
-		}
-	}
-	return i
-}
-
-// Append implements [Record].
-func (r *TrackIndex) Append(b []byte) []byte {
-	if len(r.Numbers) > 0 {
-		b = appendLong(b, int64(len(r.Numbers)))
-	}
-	for k := range r.Numbers {
-		e := &r.Numbers[k]
-		b = appendLong(b, int64((*e)))
-	}
-	b = append(b, 0)
-	return b
-}
-
-// Clone is a copy that shares no memory with r.
-func (r *TrackIndex) Clone() TrackIndex {
-	c := *r
-	c.Numbers = slices.Clone(c.Numbers)
-	return c
-}
-
-func (r *TrackIndex) planField(k int, s string, i int, rd *Read) int {
-	switch k {
-	case 0:
-		return planSlice(&r.Numbers, s, i, rd, planLong)
-	}
-	panic("avro: plan of another record")
-}
-
-func (r *TrackIndex) setDefault(k int) {
-	switch k {
-	case 0:
-		r.Numbers = r.Numbers[:0]
 	}
 }
 
@@ -880,7 +874,89 @@ func (r *TrackCounts) setDefault(k int) {
 	}
 }
 
-// A device's state that every position touches.
+// Which blocks of a device are kept beside the one under way, a bit each.
+//
+// Avro: waybill.state.TrackKept.
+type TrackKept struct {
+	// The block that the first bit stands for, a multiple of 8.
+	From int64
+	// Lowest bit first.
+	Bits []byte
+}
+
+// Decode implements [Record].
+func (r *TrackKept) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.TrackKept", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *TrackKept) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.state.TrackKept", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *TrackKept) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.TrackKept", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *TrackKept) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.state.TrackKept", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*TrackKept) AvroName() string { return "waybill.state.TrackKept" }
+
+// AvroSchema implements [Record].
+func (*TrackKept) AvroSchema() string {
+	return `{"type":"record","name":"TrackKept","namespace":"waybill.state","doc":"Which blocks of a device are kept beside the one under way, a bit each.","fields":[{"name":"from","type":"long","default":0,"doc":"The block that the first bit stands for, a multiple of 8."},{"name":"bits","type":"bytes","doc":"Lowest bit first."}]}`
+}
+
+func (r *TrackKept) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *TrackKept) decodeAt(s string, i int) int {
+	r.From, i = readLong(s, i)
+	r.Bits, i = readBytes(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *TrackKept) Append(b []byte) []byte {
+	b = appendLong(b, int64(r.From))
+	b = appendBytes(b, r.Bits)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *TrackKept) Clone() TrackKept {
+	c := *r
+	c.Bits = bytes.Clone(c.Bits)
+	return c
+}
+
+func (r *TrackKept) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planLong(&r.From, s, i, rd)
+	case 1:
+		return planBytes(&r.Bits, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *TrackKept) setDefault(k int) {
+	switch k {
+	case 0:
+		r.From = 0
+	}
+}
+
+// A device's state that every position touches. What each touches comes first and lies together.
 //
 // Avro: waybill.state.TrackHead.
 type TrackHead struct {
@@ -888,18 +964,18 @@ type TrackHead struct {
 	Newest Opt[TrackFix]
 	// The detector after the newest fix; late fixes not yet scanned are not in it.
 	Scan TrackScan
-	// The block under way.
-	Block TrackBlock
-	// The stay under way, as told.
-	Told Opt[Stay]
-	// Late fixes that wait for a scan.
-	Late Opt[TrackLate]
-	// Revision of the last fact told.
-	Revision int64
 	// Great circles between used fixes since the first, in millimetres.
 	DistanceMm int64
 	// What became of the positions.
 	Counts TrackCounts
+	// The block under way.
+	Block TrackBlock
+	// The blocks before it.
+	Kept TrackKept
+	// Late fixes that wait for a scan.
+	Late Opt[TrackLate]
+	// Revision of the last fact told.
+	Revision int64
 }
 
 // Decode implements [Record].
@@ -931,7 +1007,7 @@ func (*TrackHead) AvroName() string { return "waybill.state.TrackHead" }
 
 // AvroSchema implements [Record].
 func (*TrackHead) AvroSchema() string {
-	return `{"type":"record","name":"TrackHead","namespace":"waybill.state","doc":"A device's state that every position touches.","fields":[{"name":"newest","type":["null",{"type":"record","name":"TrackFix","namespace":"waybill.state","doc":"One used position, as track keeps it: of the positions within one slice of the clock the first.","fields":[{"name":"at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"The device's clock."},{"name":"lat_e6","type":"int","doc":"Latitude in micro-degrees."},{"name":"lon_e6","type":"int","doc":"Longitude in micro-degrees."},{"name":"speed_mm_s","type":["null","int"],"default":null,"doc":"Speed in mm/s; null is not standing still."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer in metres."},{"name":"door_open","type":"boolean","default":false,"doc":"A door was seen open in this slice of the clock."}]}],"default":null,"doc":"The newest fix kept."},{"name":"scan","type":{"type":"record","name":"TrackScan","namespace":"waybill.state","doc":"What the detector knows after a fix: a pure function of the fixes up to it.","fields":[{"name":"last","type":["null","waybill.state.TrackFix"],"default":null,"doc":"The last fix."},{"name":"stand","type":["null",{"type":"record","name":"TrackStand","namespace":"waybill.state","doc":"A standing under way: a stay once it has lasted the minimum dwell.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix."},{"name":"inside_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"Last fix inside."},{"name":"anchor","type":{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]},"doc":"Where the first fix is; the sums are offsets from it."},{"name":"sum_lat","type":"long","default":0,"doc":"Sum of the latitude offsets of the fixes inside, micro-degrees."},{"name":"sum_lon","type":"long","default":0,"doc":"Sum of their longitude offsets, taken the short way round."},{"name":"fixes","type":"int","default":0,"doc":"Fixes inside."},{"name":"silence_us","type":"long","default":0,"doc":"Longest time between two fixes inside, microseconds."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at the first fix."},{"name":"outs","type":"int","default":0,"doc":"Fixes outside in a row."},{"name":"open","type":["null",{"type":"record","name":"Stay","namespace":"waybill.correlation","doc":"A vehicle standing in one spot, independent of any trip.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix of the stay."},{"name":"departed_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Last fix of the stay; null while it stands there."},{"name":"centre","type":"waybill.common.GeoPoint","doc":"Mean of its fixes."},{"name":"fixes","type":"int","default":0,"doc":"How many fixes it rests on."},{"name":"longest_silence_s","type":"int","default":0,"doc":"Longest time without a fix inside it, in seconds: a data gap is not a departure."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at arrival in metres."}]}],"default":null,"doc":"What is told of it while it lasts, from the fix on at which it had lasted the minimum dwell."}]}],"default":null,"doc":"The standing under way."},{"name":"pending","type":{"type":"array","items":"waybill.state.TrackFix"},"default":[],"doc":"Fixes since the last one inside, while it is open whether the vehicle left."}]},"doc":"The detector after the newest fix; late fixes not yet scanned are not in it."},{"name":"block","type":{"type":"record","name":"TrackBlock","namespace":"waybill.state","doc":"Five minutes of a device's fixes, and what scanning them led to.","fields":[{"name":"number","type":"long","default":0,"doc":"Which five minutes since 1970."},{"name":"start","type":"waybill.state.TrackScan","doc":"The detector before the first of the fixes."},{"name":"fixes","type":"bytes","doc":"The fixes in order, packed as differences."},{"name":"stays","type":{"type":"array","items":"waybill.correlation.Stay"},"default":[],"doc":"Stays that ended while these fixes were scanned, as told, in order of arrival."},{"name":"distance_mm","type":"long","default":0,"doc":"Great circles that end at these fixes, summed, in millimetres."}]},"doc":"The block under way."},{"name":"told","type":["null","waybill.correlation.Stay"],"default":null,"doc":"The stay under way, as told."},{"name":"late","type":["null",{"type":"record","name":"TrackLate","namespace":"waybill.state","doc":"The blocks that late fixes were filed in since the last scan over them.","fields":[{"name":"from","type":"long","doc":"First block concerned."},{"name":"to","type":"long","doc":"Last block concerned."}]}],"default":null,"doc":"Late fixes that wait for a scan."},{"name":"revision","type":"long","default":0,"doc":"Revision of the last fact told."},{"name":"distance_mm","type":"long","default":0,"doc":"Great circles between used fixes since the first, in millimetres."},{"name":"counts","type":{"type":"record","name":"TrackCounts","namespace":"waybill.state","doc":"What became of a device's positions.","fields":[{"name":"used","type":"long","default":0,"doc":"Used, late ones included."},{"name":"late","type":"long","default":0,"doc":"Used, though a later fix had come before."},{"name":"repeated","type":"long","default":0,"doc":"Duplicates, and fixes finer than the finest sampling kept."},{"name":"too_old","type":"long","default":0,"doc":"Not used: older than the window."},{"name":"skewed","type":"long","default":0,"doc":"Not used: the device's clock was ahead of the broker's."},{"name":"invalid","type":"long","default":0,"doc":"Not used: distrusted by the device, or no place on Earth."},{"name":"inaccurate","type":"long","default":0,"doc":"Not used: accuracy worse than the limit."}]},"doc":"What became of the positions."}]}`
+	return `{"type":"record","name":"TrackHead","namespace":"waybill.state","doc":"A device's state that every position touches. What each touches comes first and lies together.","fields":[{"name":"newest","type":["null",{"type":"record","name":"TrackFix","namespace":"waybill.state","doc":"One used position, as track keeps it: of the positions within one slice of the clock the first.","fields":[{"name":"at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"The device's clock."},{"name":"lat_e6","type":"int","doc":"Latitude in micro-degrees."},{"name":"lon_e6","type":"int","doc":"Longitude in micro-degrees."},{"name":"speed_mm_s","type":["null","int"],"default":null,"doc":"Speed in mm/s; null is not standing still."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer in metres."},{"name":"door_open","type":"boolean","default":false,"doc":"A door was seen open in this slice of the clock."}]}],"default":null,"doc":"The newest fix kept."},{"name":"scan","type":{"type":"record","name":"TrackScan","namespace":"waybill.state","doc":"What the detector knows after a fix: a pure function of the fixes up to it.","fields":[{"name":"last","type":["null",{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]}],"default":null,"doc":"Where the last fix is."},{"name":"stand","type":["null",{"type":"record","name":"TrackStand","namespace":"waybill.state","doc":"A standing under way: a stay once it has lasted the minimum dwell.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix."},{"name":"inside_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"Last fix inside."},{"name":"anchor","type":"waybill.common.GeoPoint","doc":"Where the first fix is; the sums are offsets from it."},{"name":"sum_lat","type":"long","default":0,"doc":"Sum of the latitude offsets of the fixes inside, micro-degrees."},{"name":"sum_lon","type":"long","default":0,"doc":"Sum of their longitude offsets, taken the short way round."},{"name":"silence_us","type":"long","default":0,"doc":"Longest time between two fixes inside, microseconds."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at the first fix."},{"name":"fixes","type":"int","default":0,"doc":"Fixes inside."},{"name":"outs","type":"int","default":0,"doc":"Fixes outside in a row."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"open","type":["null",{"type":"record","name":"TrackOpen","namespace":"waybill.state","doc":"What is told of a stay until it ends. All else that is told is its standing's.","fields":[{"name":"centre","type":"waybill.common.GeoPoint","doc":"Mean of the fixes up to the minimum dwell."},{"name":"fixes","type":"int","default":0,"doc":"How many those are."},{"name":"longest_silence_s","type":"int","default":0,"doc":"Longest time between two of them, in seconds."}]}],"default":null,"doc":"From the fix on at which it had lasted the minimum dwell: it is told."}]}],"default":null,"doc":"The standing under way."},{"name":"pending","type":{"type":"array","items":"waybill.state.TrackFix"},"default":[],"doc":"Fixes since the last one inside, while it is open whether the vehicle left."}]},"doc":"The detector after the newest fix; late fixes not yet scanned are not in it."},{"name":"distance_mm","type":"long","default":0,"doc":"Great circles between used fixes since the first, in millimetres."},{"name":"counts","type":{"type":"record","name":"TrackCounts","namespace":"waybill.state","doc":"What became of a device's positions.","fields":[{"name":"used","type":"long","default":0,"doc":"Used, late ones included."},{"name":"late","type":"long","default":0,"doc":"Used, though a later fix had come before."},{"name":"repeated","type":"long","default":0,"doc":"Duplicates, and fixes finer than the finest sampling kept."},{"name":"too_old","type":"long","default":0,"doc":"Not used: older than the window."},{"name":"skewed","type":"long","default":0,"doc":"Not used: the device's clock was ahead of the broker's."},{"name":"invalid","type":"long","default":0,"doc":"Not used: distrusted by the device, or no place on Earth."},{"name":"inaccurate","type":"long","default":0,"doc":"Not used: accuracy worse than the limit."}]},"doc":"What became of the positions."},{"name":"block","type":{"type":"record","name":"TrackBlock","namespace":"waybill.state","doc":"Five minutes of a device's fixes, and what scanning them led to.","fields":[{"name":"number","type":"long","default":0,"doc":"Which five minutes since 1970."},{"name":"fixes","type":"bytes","doc":"The fixes in order, packed as differences."},{"name":"distance_mm","type":"long","default":0,"doc":"Great circles that end at these fixes, summed, in millimetres."},{"name":"stays","type":{"type":"array","items":{"type":"record","name":"Stay","namespace":"waybill.correlation","doc":"A vehicle standing in one spot, independent of any trip.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix of the stay."},{"name":"departed_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Last fix of the stay; null while it stands there."},{"name":"centre","type":"waybill.common.GeoPoint","doc":"Mean of its fixes."},{"name":"fixes","type":"int","default":0,"doc":"How many fixes it rests on."},{"name":"longest_silence_s","type":"int","default":0,"doc":"Longest time without a fix inside it, in seconds: a data gap is not a departure."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at arrival in metres."}]}},"default":[],"doc":"Stays that ended while these fixes were scanned, as told, in order of arrival."},{"name":"start","type":"waybill.state.TrackScan","doc":"The detector before the first of the fixes."}]},"doc":"The block under way."},{"name":"kept","type":{"type":"record","name":"TrackKept","namespace":"waybill.state","doc":"Which blocks of a device are kept beside the one under way, a bit each.","fields":[{"name":"from","type":"long","default":0,"doc":"The block that the first bit stands for, a multiple of 8."},{"name":"bits","type":"bytes","doc":"Lowest bit first."}]},"doc":"The blocks before it."},{"name":"late","type":["null",{"type":"record","name":"TrackLate","namespace":"waybill.state","doc":"The blocks that late fixes were filed in since the last scan over them.","fields":[{"name":"from","type":"long","doc":"First block concerned."},{"name":"to","type":"long","doc":"Last block concerned."}]}],"default":null,"doc":"Late fixes that wait for a scan."},{"name":"revision","type":"long","default":0,"doc":"Revision of the last fact told."}]}`
 }
 
 func (r *TrackHead) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -949,17 +1025,10 @@ func (r *TrackHead) decodeAt(s string, i int) int {
 		r.Newest = Opt[TrackFix]{}
 	}
 	i = r.Scan.decodeAt(s, i)
+	r.DistanceMm, i = readLong(s, i)
+	i = r.Counts.decodeAt(s, i)
 	i = r.Block.decodeAt(s, i)
-	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
-		r.Told.Ok, i = s[i] == 2, i+1
-	} else {
-		r.Told.Ok, i = readPresent(s, i)
-	}
-	if r.Told.Ok {
-		i = r.Told.V.decodeAt(s, i)
-	} else {
-		r.Told = Opt[Stay]{}
-	}
+	i = r.Kept.decodeAt(s, i)
 	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
 		r.Late.Ok, i = s[i] == 2, i+1
 	} else {
@@ -971,8 +1040,6 @@ func (r *TrackHead) decodeAt(s string, i int) int {
 		r.Late = Opt[TrackLate]{}
 	}
 	r.Revision, i = readLong(s, i)
-	r.DistanceMm, i = readLong(s, i)
-	i = r.Counts.decodeAt(s, i)
 	return i
 }
 
@@ -985,13 +1052,10 @@ func (r *TrackHead) Append(b []byte) []byte {
 		b = append(b, 0)
 	}
 	b = r.Scan.Append(b)
+	b = appendLong(b, int64(r.DistanceMm))
+	b = r.Counts.Append(b)
 	b = r.Block.Append(b)
-	if r.Told.Ok {
-		b = append(b, 2)
-		b = r.Told.V.Append(b)
-	} else {
-		b = append(b, 0)
-	}
+	b = r.Kept.Append(b)
 	if r.Late.Ok {
 		b = append(b, 2)
 		b = r.Late.V.Append(b)
@@ -999,8 +1063,6 @@ func (r *TrackHead) Append(b []byte) []byte {
 		b = append(b, 0)
 	}
 	b = appendLong(b, int64(r.Revision))
-	b = appendLong(b, int64(r.DistanceMm))
-	b = r.Counts.Append(b)
 	return b
 }
 
@@ -1009,6 +1071,7 @@ func (r *TrackHead) Clone() TrackHead {
 	c := *r
 	c.Scan = c.Scan.Clone()
 	c.Block = c.Block.Clone()
+	c.Kept = c.Kept.Clone()
 	return c
 }
 
@@ -1019,17 +1082,17 @@ func (r *TrackHead) planField(k int, s string, i int, rd *Read) int {
 	case 1:
 		return r.Scan.plan(s, i, rd)
 	case 2:
-		return r.Block.plan(s, i, rd)
-	case 3:
-		return planOpt(&r.Told, s, i, rd, (*Stay).plan)
-	case 4:
-		return planOpt(&r.Late, s, i, rd, (*TrackLate).plan)
-	case 5:
-		return planLong(&r.Revision, s, i, rd)
-	case 6:
 		return planLong(&r.DistanceMm, s, i, rd)
-	case 7:
+	case 3:
 		return r.Counts.plan(s, i, rd)
+	case 4:
+		return r.Block.plan(s, i, rd)
+	case 5:
+		return r.Kept.plan(s, i, rd)
+	case 6:
+		return planOpt(&r.Late, s, i, rd, (*TrackLate).plan)
+	case 7:
+		return planLong(&r.Revision, s, i, rd)
 	}
 	panic("avro: plan of another record")
 }
@@ -1038,13 +1101,11 @@ func (r *TrackHead) setDefault(k int) {
 	switch k {
 	case 0:
 		r.Newest = Opt[TrackFix]{}
-	case 3:
-		r.Told = Opt[Stay]{}
-	case 4:
-		r.Late = Opt[TrackLate]{}
-	case 5:
-		r.Revision = 0
-	case 6:
+	case 2:
 		r.DistanceMm = 0
+	case 6:
+		r.Late = Opt[TrackLate]{}
+	case 7:
+		r.Revision = 0
 	}
 }

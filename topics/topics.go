@@ -168,6 +168,11 @@ func Subject(topic Name, record string) string {
 // Key joins the tenant and the parts of a record key. Parts are escaped so that no value can pass for two.
 func Key(tenant string, parts ...string) string {
 	var b strings.Builder
+	n := len(tenant)
+	for _, p := range parts {
+		n += 1 + len(p)
+	}
+	b.Grow(n)
 	b.WriteString(escape.Replace(tenant))
 	for _, p := range parts {
 		b.WriteByte('|')
@@ -180,7 +185,9 @@ func Key(tenant string, parts ...string) string {
 func SplitKey(key string) []string {
 	parts := strings.Split(key, "|")
 	for i, p := range parts {
-		parts[i] = unescape.Replace(p)
+		if strings.IndexByte(p, '%') >= 0 { // Replace would copy
+			parts[i] = unescape.Replace(p)
+		}
 	}
 	return parts
 }

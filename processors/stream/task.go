@@ -46,6 +46,7 @@ const sweepName = "waybill.platform.Sweep"
 func (s Spec) NewTask(kv KV) (*Task, error) {
 	t := &Task{spec: s, b: newBinder(kv)}
 	t.prog = s.task(t.b)
+	t.b.at = t.b.scope("") // no key is running: what is touched now is the task's own
 	return t, nil
 }
 

@@ -2,45 +2,70 @@ package track
 
 import (
 	"bytes"
-	"fmt"
+	"cmp"
+	"encoding/binary"
+	"encoding/hex"
 	"slices"
 	"time"
 
 	"waybill/avro"
 )
 
-func blockKey(number int64) string { return fmt.Sprintf("%016x", number) }
+func blockKey(number int64) string {
+	var n [8]byte
+	var digits [16]byte
+	binary.BigEndian.PutUint64(n[:], uint64(number))
+	hex.Encode(digits[:], n[:])
+	return string(digits[:])
+}
 
 // turn puts the block under way aside and opens the next. What is older than the window is forgotten, its stays included:
 // they stand as told.
-func (d *device) turn(head *avro.TrackHead, t *teller, number int64, now avro.Micros) error {
+func (d *device) turn(head *avro.TrackHead, number int64, now avro.Micros) error {
+	block := &head.Block
 	if !head.Newest.Ok {
-		head.Block = avro.TrackBlock{Number: number}
+		block.Number = number
 		return nil
 	}
 	first := blockOf(now - avro.Micros(d.window))
 	if head.Late.Ok && head.Late.V.From < first { // before it is forgotten that fixes came late
-		if err := d.settle(head, t); err != nil {
+		if err := d.settle(head); err != nil {
 			return err
 		}
 	}
-	index := d.index.Edit()
-	*d.blocks.Edit(blockKey(head.Block.Number)) = head.Block
-	index.Numbers = append(index.Numbers, head.Block.Number)
-	head.Block = avro.TrackBlock{Number: number, Start: head.Scan.Clone()}
-	kept := slices.IndexFunc(index.Numbers, func(n int64) bool { return n >= first })
-	if kept < 0 {
-		kept = len(index.Numbers)
+	d.forget(&head.Kept, first)
+	if block.Number >= first {
+		keep(&head.Kept, block.Number)
+		copyBlock(d.blocks.Edit(blockKey(block.Number)), block)
 	}
-	for _, n := range index.Numbers[:kept] {
-		d.blocks.Delete(blockKey(n))
-	}
-	index.Numbers = slices.Delete(index.Numbers, 0, kept)
+	block.Number, block.DistanceMm, block.Fixes, block.Stays = number, 0, block.Fixes[:0], block.Stays[:0]
+	copyScan(&block.Start, &head.Scan)
 	return nil
 }
 
+// forget deletes the blocks before first.
+func (d *device) forget(k *avro.TrackKept, first int64) {
+	for n, ok := keptFrom(k, k.From); ok && n < first; n, ok = keptFrom(k, n+1) {
+		d.blocks.Delete(blockKey(n))
+	}
+	dropKept(k, first)
+}
+
+// copyBlock leaves dst's memory to dst: the block under way goes on in its own, so that a fix in order allocates nothing.
+func copyBlock(dst, src *avro.TrackBlock) {
+	dst.Number, dst.DistanceMm = src.Number, src.DistanceMm
+	dst.Fixes, dst.Stays = append(dst.Fixes[:0], src.Fixes...), append(dst.Stays[:0], src.Stays...)
+	copyScan(&dst.Start, &src.Start)
+}
+
+func copyScan(dst, src *avro.TrackScan) {
+	pending := append(dst.Pending[:0], src.Pending...)
+	*dst = *src
+	dst.Pending = pending
+}
+
 // late files a fix that is not the newest and marks its block for the next scan.
-func (d *device) late(head *avro.TrackHead, now time.Time, f avro.TrackFix) error {
+func (d *device) late(head *avro.TrackHead, f *avro.TrackFix, now time.Time) error {
 	if int64(head.Newest.V.At-f.At) > d.window {
 		head.Counts.TooOld++
 		return nil
@@ -78,44 +103,43 @@ func (d *device) blockFor(head *avro.TrackHead, number int64) *avro.TrackBlock {
 	if number == head.Block.Number {
 		return &head.Block
 	}
-	index, _ := d.index.Get()
-	i, found := slices.BinarySearch(index.Numbers, number)
-	if found {
+	after, found := keptFrom(&head.Kept, number)
+	if found && after == number {
 		return d.blocks.Edit(blockKey(number))
 	}
-	after := &head.Block
-	if i < len(index.Numbers) {
-		after, _ = d.blocks.Get(blockKey(index.Numbers[i]))
+	start := &head.Block.Start
+	if found {
+		next, _ := d.blocks.Get(blockKey(after))
+		start = &next.Start
 	}
-	edited := d.index.Edit()
-	edited.Numbers = slices.Insert(edited.Numbers, i, number)
+	keep(&head.Kept, number)
 	block := d.blocks.Edit(blockKey(number))
-	*block = avro.TrackBlock{Number: number, Start: after.Start.Clone()}
+	*block = avro.TrackBlock{Number: number, Start: start.Clone()}
 	return block
 }
 
 // insert puts a fix among a block's, and says whether that changed them. It leaves them in d.fixes.
-func (d *device) insert(block *avro.TrackBlock, f avro.TrackFix) (changed bool, err error) {
+func (d *device) insert(block *avro.TrackBlock, f *avro.TrackFix) (changed bool, err error) {
 	if d.fixes, err = unpack(d.fixes[:0], block.Fixes); err != nil {
 		return false, err
 	}
-	i, found := slices.BinarySearchFunc(d.fixes, f, func(a, b avro.TrackFix) int { return int(min(max(d.slice(a.At)-d.slice(b.At), -1), 1)) })
+	i, found := slices.BinarySearchFunc(d.fixes, d.slice(f.At), func(a avro.TrackFix, slice int64) int { return cmp.Compare(d.slice(a.At), slice) })
 	if found {
-		m := merge(d.fixes[i], f)
+		m := merge(d.fixes[i], *f)
 		if m == d.fixes[i] {
 			return false, nil
 		}
 		d.fixes[i] = m
 	} else {
-		d.fixes = slices.Insert(d.fixes, i, f)
+		d.fixes = slices.Insert(d.fixes, i, *f)
 	}
-	block.Fixes = packAll(nil, d.fixes)
+	block.Fixes = packAll(block.Fixes[:0], d.fixes)
 	return true, nil
 }
 
 // settle scans again from the first block that late fixes were filed in, up to where the detector knows what it knew
-// before, and tells the difference between the stays that stood and those that stand.
-func (d *device) settle(head *avro.TrackHead, t *teller) error {
+// before, and keeps as news the difference between the stays that stood and those that stand.
+func (d *device) settle(head *avro.TrackHead) error {
 	if !head.Late.Ok {
 		return nil
 	}
@@ -123,20 +147,8 @@ func (d *device) settle(head *avro.TrackHead, t *teller) error {
 	head.Late = avro.Opt[avro.TrackLate]{}
 	d.timers.Cancel(settleTimer)
 	r := rescan{device: d, head: head}
-	index, _ := d.index.Get()
-	from, _ := slices.BinarySearch(index.Numbers, late.From)
-	for _, n := range index.Numbers[from:] {
-		block, _ := d.blocks.Get(blockKey(n))
-		if done, err := r.block(block, n > late.To); done || err != nil {
-			t.difference(head, r.stood, r.stand)
-			return err
-		}
-	}
-	done, err := r.block(&head.Block, head.Block.Number > late.To)
-	if err == nil && !done {
-		r.finish()
-	}
-	t.difference(head, r.stood, r.stand)
+	err := r.from(late)
+	d.difference(r.stood, r.stand)
 	return err
 }
 
@@ -147,6 +159,22 @@ type rescan struct {
 	scan         avro.TrackScan
 	started      bool
 	stood, stand []avro.Stay // before and after, in order of arrival
+}
+
+// from scans the blocks from the first that late fixes were filed in.
+func (r *rescan) from(late avro.TrackLate) error {
+	kept := &r.head.Kept
+	for n, ok := keptFrom(kept, late.From); ok; n, ok = keptFrom(kept, n+1) {
+		block, _ := r.blocks.Get(blockKey(n))
+		if done, err := r.block(block, n > late.To); done || err != nil {
+			return err
+		}
+	}
+	if done, err := r.block(&r.head.Block, r.head.Block.Number > late.To); done || err != nil {
+		return err
+	}
+	r.finish()
+	return nil
 }
 
 // block scans one block. Done: from here on everything is as it was.
@@ -163,8 +191,8 @@ func (r *rescan) block(block *avro.TrackBlock, mayStop bool) (done bool, err err
 		return false, err
 	}
 	r.closed = r.closed[:0]
-	for _, f := range r.fixes {
-		next.DistanceMm += r.step(&r.scan, f)
+	for i := range r.fixes {
+		next.DistanceMm += r.step(&r.scan, &r.fixes[i])
 	}
 	next.Stays = slices.Clone(r.closed)
 	r.stood, r.stand = append(r.stood, block.Stays...), append(r.stand, next.Stays...)
@@ -183,11 +211,11 @@ func (r *rescan) replace(old *avro.TrackBlock, next avro.TrackBlock) {
 
 // finish takes over what is known after the newest fix.
 func (r *rescan) finish() {
-	if r.head.Told.Ok {
-		r.stood = append(r.stood, r.head.Told.V)
+	if s, ok := underWay(&r.head.Scan); ok {
+		r.stood = append(r.stood, s)
 	}
-	r.head.Scan, r.head.Told = r.scan, r.scan.Stand.V.Open
-	if r.head.Told.Ok {
-		r.stand = append(r.stand, r.head.Told.V)
+	r.head.Scan = r.scan
+	if s, ok := underWay(&r.head.Scan); ok {
+		r.stand = append(r.stand, s)
 	}
 }

@@ -4,37 +4,63 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"waybill/avro"
 )
 
-// blockSpan is how much of a device's clock one block holds. The block under way is written with every commit, so a longer
-// span costs the changelog, and a shorter one costs a start state per block.
+// blockSpan is how much of a device's clock one block holds. The block under way is written with its device's head, so a
+// longer span costs snapshots, and a shorter one costs a value, a start state and its allocations per block.
 const blockSpan = 5 * time.Minute
 
 func blockOf(at avro.Micros) int64 { return int64(at) / blockSpan.Microseconds() }
 
-// Fixes are packed as differences to the one before: about 9 bytes each.
+// Fixes are packed as differences to the one before: four to six bytes each at 1 Hz. The upper bits of the first byte are the
+// step in time where it is 1 to 31 whole seconds; 0 says that it follows in microseconds.
 const (
 	hasSpeed = 1 << iota
 	hasOdometer
 	doorOpen
+	stepShift = 3
+
+	maxStep   = 31 // seconds
+	maxPacked = 1 + 5*binary.MaxVarintLen64
 )
 
 // pack appends a fix to a block's fixes; last is the fix packed before it, zero for the first.
 func pack(b []byte, last, f *avro.TrackFix) []byte {
-	b = append(b, flags(f))
-	b = binary.AppendVarint(b, int64(f.At-last.At))
-	b = binary.AppendVarint(b, int64(f.LatE6)-int64(last.LatE6))
-	b = binary.AppendVarint(b, int64(f.LonE6)-int64(last.LonE6))
+	b = slices.Grow(b, maxPacked)
+	to := b[len(b) : len(b)+maxPacked]
+	n := 1
+	step := int64(f.At - last.At)
+	seconds := step / 1e6
+	if uint64(seconds) > maxStep || seconds*1e6 != step {
+		seconds = 0
+	}
+	if seconds == 0 {
+		n += putVarint(to[n:], step)
+	}
+	n += putVarint(to[n:], int64(f.LatE6)-int64(last.LatE6))
+	n += putVarint(to[n:], int64(f.LonE6)-int64(last.LonE6))
 	if f.SpeedMmS.Ok {
-		b = binary.AppendVarint(b, int64(f.SpeedMmS.V))
+		n += putVarint(to[n:], int64(f.SpeedMmS.V)-int64(last.SpeedMmS.V))
 	}
 	if f.OdometerM.Ok {
-		b = binary.AppendVarint(b, f.OdometerM.V-last.OdometerM.V)
+		n += putVarint(to[n:], f.OdometerM.V-last.OdometerM.V)
 	}
-	return b
+	to[0] = flags(f) | byte(seconds)<<stepShift
+	return b[:len(b)+n]
+}
+
+// putVarint is binary.PutVarint, inlined for differences of up to 63.
+func putVarint(b []byte, v int64) int {
+	u := uint64(v)<<1 ^ uint64(v>>63)
+	if u < 0x80 {
+		b[0] = byte(u)
+		return 1
+	}
+	return binary.PutUvarint(b, u)
 }
 
 func flags(f *avro.TrackFix) (b byte) {
@@ -51,10 +77,10 @@ func flags(f *avro.TrackFix) (b byte) {
 }
 
 func packAll(b []byte, fixes []avro.TrackFix) []byte {
-	var last avro.TrackFix
+	last := &nothing
 	for i := range fixes {
-		b = pack(b, &last, &fixes[i])
-		last = fixes[i]
+		b = pack(b, last, &fixes[i])
+		last = &fixes[i]
 	}
 	return b
 }
@@ -64,18 +90,8 @@ func unpack(dst []avro.TrackFix, b []byte) ([]avro.TrackFix, error) {
 	r := reader{b: b}
 	var last avro.TrackFix
 	for len(r.b) > 0 && !r.bad {
-		has := r.b[0]
-		r.b = r.b[1:]
-		f := avro.TrackFix{
-			At: last.At + avro.Micros(r.varint()), LatE6: last.LatE6 + int32(r.varint()), LonE6: last.LonE6 + int32(r.varint()), DoorOpen: has&doorOpen != 0,
-		}
-		if has&hasSpeed != 0 {
-			f.SpeedMmS = avro.Some(int32(r.varint()))
-		}
-		if has&hasOdometer != 0 {
-			f.OdometerM = avro.Some(last.OdometerM.V + r.varint())
-		}
-		dst, last = append(dst, f), f
+		last = r.fix(&last)
+		dst = append(dst, last)
 	}
 	if r.bad {
 		return nil, fmt.Errorf("unpack fixes: the state holds %d bytes that are no fixes; delete the state directory to restore it", len(b))
@@ -86,6 +102,25 @@ func unpack(dst []avro.TrackFix, b []byte) ([]avro.TrackFix, error) {
 type reader struct {
 	b   []byte
 	bad bool
+}
+
+func (r *reader) fix(last *avro.TrackFix) avro.TrackFix {
+	has := r.b[0]
+	r.b = r.b[1:]
+	step := int64(has>>stepShift) * 1e6
+	if step == 0 {
+		step = r.varint()
+	}
+	f := avro.TrackFix{
+		At: last.At + avro.Micros(step), LatE6: last.LatE6 + int32(r.varint()), LonE6: last.LonE6 + int32(r.varint()), DoorOpen: has&doorOpen != 0,
+	}
+	if has&hasSpeed != 0 {
+		f.SpeedMmS = avro.Some(last.SpeedMmS.V + int32(r.varint()))
+	}
+	if has&hasOdometer != 0 {
+		f.OdometerM = avro.Some(last.OdometerM.V + r.varint())
+	}
+	return f
 }
 
 func (r *reader) varint() int64 {

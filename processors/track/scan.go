@@ -12,52 +12,60 @@ import (
 type detector struct {
 	limits
 	closed []avro.Stay     // stays that ended, until the caller takes them
-	queue  []avro.TrackFix // fixes being placed
+	opened bool            // a stay began or saw a door open, since the caller took note
+	queue  []avro.TrackFix // fixes being placed again
 }
 
 // step puts the next fix into a scan and gives the way from the last one in millimetres.
-//
-// A fix outside may be noise, so it waits. Once it is clear that the vehicle left, the standing is over as of its last fix
-// inside, and what waited is placed again: the next standing may have begun there.
-func (d *detector) step(s *avro.TrackScan, f avro.TrackFix) (mm int64) {
+func (d *detector) step(s *avro.TrackScan, f *avro.TrackFix) (mm int64) {
+	at := point(f)
 	if s.Last.Ok {
-		mm = int64(geo.Distance(point(&s.Last.V), point(&f))*1000 + 0.5)
+		mm = int64(geo.Distance(s.Last.V, at)*1000 + 0.5)
 	}
-	s.Last = avro.Some(f)
-	d.queue = append(d.queue[:0], f)
-	for i := 0; i < len(d.queue); i++ {
-		if d.place(s, d.queue[i]) {
-			d.queue = slices.Insert(d.queue, i+1, s.Pending...)
-			s.Pending = s.Pending[:0]
-		}
+	s.Last = avro.Some(at)
+	if d.place(s, f) {
+		d.placeAgain(s)
 	}
 	return mm
 }
 
-// place puts one fix into the standing under way, or begins one with it. True: the standing is over, what is pending is to be placed again.
-func (d *detector) place(s *avro.TrackScan, f avro.TrackFix) (over bool) {
+// placeAgain goes over the fixes that waited until it was clear that the vehicle left: the next standing may have begun there.
+func (d *detector) placeAgain(s *avro.TrackScan) {
+	d.queue = append(d.queue[:0], s.Pending...)
+	s.Pending = s.Pending[:0]
+	for i := 0; i < len(d.queue); i++ {
+		if d.place(s, &d.queue[i]) {
+			d.queue = slices.Insert(d.queue, i+1, s.Pending...)
+			s.Pending = s.Pending[:0]
+		}
+	}
+}
+
+// place puts one fix into the standing under way, or begins one with it. A fix outside may be noise, so it waits. True: it is
+// clear that the vehicle left, the standing is over as of its last fix inside, and what is pending is to be placed again.
+func (d *detector) place(s *avro.TrackScan, f *avro.TrackFix) (over bool) {
 	if !s.Stand.Ok {
-		if d.slow(&f) {
-			d.begin(s, &f)
+		if d.slow(f) {
+			d.begin(s, f)
 		}
 		return false
 	}
 	stand := &s.Stand.V
 	away := int64(f.At - stand.InsideAt)
-	switch d.zone(stand, &f, away) {
+	switch d.zone(stand, f, away) {
 	case inside:
-		d.absorb(s, &f)
+		d.absorb(s, f)
 		return false
 	case between:
 		stand.Outs = 0
 		if away >= d.leaveAfter { // it lingers here: the same stay, shifted a little
-			d.absorb(s, &f)
+			d.absorb(s, f)
 			return false
 		}
 	case outside:
 		stand.Outs++
 	}
-	s.Pending = append(s.Pending, f)
+	s.Pending = append(s.Pending, *f)
 	if !d.left(stand, away) {
 		return false
 	}
@@ -118,29 +126,34 @@ func (d *detector) absorb(s *avro.TrackScan, f *avro.TrackFix) {
 	stand.Fixes++
 	stand.SilenceUs = max(stand.SilenceUs, int64(f.At-stand.InsideAt))
 	stand.InsideAt, stand.Outs = f.At, 0
+	doorOpens := f.DoorOpen && !stand.DoorOpened
 	stand.DoorOpened = stand.DoorOpened || f.DoorOpen
 	s.Pending = s.Pending[:0]
 	switch {
 	case stand.Open.Ok:
-		stand.Open.V.DoorOpened = stand.DoorOpened
+		d.opened = d.opened || doorOpens
 	case int64(f.At-stand.ArrivedAt) >= d.minDwell:
-		stand.Open = avro.Some(stay(stand))
+		stand.Open = avro.Some(avro.TrackOpen{Centre: centre(stand), Fixes: stand.Fixes, LongestSilenceS: int32(stand.SilenceUs / 1e6)})
+		d.opened = true
 	}
 }
 
-// stay is the standing so far. It is told in this form, doors apart, until it ends: the form depends on the fixes up to
-// the minimum dwell alone, so an open stay is no record per fix, and the same whenever it was told.
-func stay(stand *avro.TrackStand) avro.Stay {
+// underWay is the stay that is told and has not ended. Doors apart, its form depends on the fixes up to the minimum dwell
+// alone, so an open stay is no record per fix, and the same whenever it was told.
+func underWay(s *avro.TrackScan) (avro.Stay, bool) {
+	stand := &s.Stand.V
+	open := &stand.Open.V
 	return avro.Stay{
-		ArrivedAt: stand.ArrivedAt, Centre: centre(stand), Fixes: stand.Fixes, LongestSilenceS: int32(stand.SilenceUs / 1e6),
+		ArrivedAt: stand.ArrivedAt, Centre: open.Centre, Fixes: open.Fixes, LongestSilenceS: open.LongestSilenceS,
 		DoorOpened: stand.DoorOpened, OdometerM: stand.OdometerM,
-	}
+	}, stand.Open.Ok
 }
 
 func ended(stand *avro.TrackStand) avro.Stay {
-	s := stay(stand)
-	s.DepartedAt = avro.Some(stand.InsideAt)
-	return s
+	return avro.Stay{
+		ArrivedAt: stand.ArrivedAt, DepartedAt: avro.Some(stand.InsideAt), Centre: centre(stand), Fixes: stand.Fixes,
+		LongestSilenceS: int32(stand.SilenceUs / 1e6), DoorOpened: stand.DoorOpened, OdometerM: stand.OdometerM,
+	}
 }
 
 // centre is the mean of the fixes inside.

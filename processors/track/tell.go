@@ -2,6 +2,7 @@ package track
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"waybill/avro"
@@ -12,31 +13,35 @@ import (
 	"waybill/topics"
 )
 
+// news is a stay to tell, or to take back.
+type news struct {
+	stay avro.Stay
+	void bool
+}
+
 // teller makes the facts that one record or timer led to. The series of a stay is its device and arrival: a stay whose
 // arrival moves is another stay, and the first is void. Revisions count up per device.
 type teller struct {
 	key string
 	src stream.Source // zero for a timer
 	at  time.Time
-	out stream.Emits
 }
 
-// stay tells a stay as it stands now.
-func (t *teller) stay(head *avro.TrackHead, s avro.Stay) { t.send(head, s, false) }
-
-// void takes a stay back.
-func (t *teller) void(head *avro.TrackHead, s avro.Stay) { t.send(head, s, true) }
-
-func (t *teller) send(head *avro.TrackHead, s avro.Stay, void bool) {
-	head.Revision++
-	f := t.fact(s)
-	f.Revision, f.Void = head.Revision, void
-	facts.Seal(f)
-	hops.Send(&t.out, f)
+// tell makes the running handler's news facts.
+func (d *device) tell(head *avro.TrackHead, t teller) (out stream.Emits) {
+	for i := range d.news {
+		head.Revision++
+		f := t.fact(d.news[i].stay)
+		f.Revision, f.Void = head.Revision, d.news[i].void
+		facts.Seal(f)
+		hops.Send(&out, f)
+	}
+	return out
 }
 
+// fact keeps no string of the record: its key may lie in a buffer that the next record overwrites.
 func (t *teller) fact(s avro.Stay) *avro.Fact {
-	parts := topics.SplitKey(t.key) // tenant, issuer, device: onPosition saw to it
+	parts := topics.SplitKey(strings.Clone(t.key)) // tenant, issuer, device: onPosition saw to it
 	return &avro.Fact{
 		Tenant: parts[0], Classifier: avro.ClassifierActual,
 		Identifiers: []avro.Identifier{ids.Of(avro.IdentifierKindDevice, parts[1], parts[2])},
@@ -48,19 +53,19 @@ func (t *teller) fact(s avro.Stay) *avro.Fact {
 	}
 }
 
-// difference tells what changed from the stays that stood to those that stand, both in order of arrival.
-func (t *teller) difference(head *avro.TrackHead, stood, stand []avro.Stay) {
+// difference is what changed from the stays that stood to those that stand, both in order of arrival.
+func (d *device) difference(stood, stand []avro.Stay) {
 	for len(stood) > 0 || len(stand) > 0 {
 		switch {
 		case len(stand) == 0 || len(stood) > 0 && stood[0].ArrivedAt < stand[0].ArrivedAt:
-			t.void(head, stood[0])
+			d.news = append(d.news, news{stay: stood[0], void: true})
 			stood = stood[1:]
 		case len(stood) == 0 || stand[0].ArrivedAt < stood[0].ArrivedAt:
-			t.stay(head, stand[0])
+			d.news = append(d.news, news{stay: stand[0]})
 			stand = stand[1:]
 		default:
 			if stood[0] != stand[0] {
-				t.stay(head, stand[0])
+				d.news = append(d.news, news{stay: stand[0]})
 			}
 			stood, stand = stood[1:], stand[1:]
 		}

@@ -38,17 +38,16 @@ func New(cfg Config) stream.Spec {
 // device is the state of the running key, and scratch space of its task.
 type device struct {
 	head   *stream.Value[avro.TrackHead, *avro.TrackHead]
-	index  *stream.Value[avro.TrackIndex, *avro.TrackIndex]
 	blocks *stream.Map[avro.TrackBlock, *avro.TrackBlock]
 	timers *stream.Timers
 	detector
 	fixes []avro.TrackFix
+	news  []news // what the running handler has to tell
 }
 
 func bind(l limits, b *stream.Binder) *device {
 	return &device{
 		head:     stream.ValueOf[avro.TrackHead](b, "head"),
-		index:    stream.ValueOf[avro.TrackIndex](b, "index"),
 		blocks:   stream.MapOf[avro.TrackBlock](b, "block"),
 		timers:   b.Timers(),
 		detector: detector{limits: l},
@@ -59,28 +58,31 @@ const settleTimer = "settle"
 
 // onPosition uses a position in order at once. A late one is filed; what it changes is told when the timer fires, since a
 // device that sends its backlog would otherwise restate the same stays with every fix.
-func onPosition(_ context.Context, key string, ev stream.Event[avro.Position], d *device) (out stream.Emits, err error) {
-	if strings.Count(key, "|") != 2 {
-		return out, fault.Poisonf("BAD_KEY", "position under key %q: want tenant|issuer|device", key)
+func onPosition(_ context.Context, key string, ev stream.Event[avro.Position], d *device) (stream.Emits, error) {
+	head := d.head.Edit()
+	if !head.Newest.Ok && strings.Count(key, "|") != 2 { // a device with a fix had a good key
+		return stream.Emits{}, fault.Poisonf("BAD_KEY", "position under key %q: want tenant|issuer|device", key)
 	}
-	head, f := d.head.Edit(), fixOf(ev.Value)
-	if refused := d.refuse(&head.Counts, ev.Value, ev.Time); refused {
-		return out, nil
+	if d.refuse(&head.Counts, ev.Value, ev.Time) {
+		return stream.Emits{}, nil
 	}
-	t := teller{key: key, src: ev.Source, at: ev.Time}
-	if d.follows(head, &f) {
-		err = d.next(head, &t, f)
-	} else {
-		err = d.late(head, ev.Time, f)
+	f := fixOf(ev.Value)
+	d.news = d.news[:0]
+	if !d.follows(head, &f) {
+		return stream.Emits{}, d.late(head, &f, ev.Time)
 	}
-	return t.out, err
+	if err := d.next(head, &f); err != nil || len(d.news) == 0 {
+		return stream.Emits{}, err
+	}
+	return d.tell(head, teller{key: key, src: ev.Source, at: ev.Time}), nil
 }
 
 // onSettle scans what late fixes were filed in, and tells what that changed.
 func onSettle(_ context.Context, key string, fired stream.Firing, d *device) (stream.Emits, error) {
-	t := teller{key: key, at: fired.Now}
-	err := d.settle(d.head.Edit(), &t)
-	return t.out, err
+	head := d.head.Edit()
+	d.news = d.news[:0]
+	err := d.settle(head)
+	return d.tell(head, teller{key: key, at: fired.Now}), err
 }
 
 // refuse counts what is not used. A clock ahead of the broker's would make everything after it late.
@@ -101,44 +103,57 @@ func (d *device) refuse(n *avro.TrackCounts, p *avro.Position, now time.Time) bo
 
 // follows says whether a fix opens a new slice of the clock.
 func (d *device) follows(head *avro.TrackHead, f *avro.TrackFix) bool {
-	return !head.Newest.Ok || d.slice(f.At) > d.slice(head.Newest.V.At)
+	if !head.Newest.Ok {
+		return true
+	}
+	newest := head.Newest.V.At
+	if int64(f.At-newest) >= d.finest { // spares two divisions
+		return true
+	}
+	return d.slice(f.At) > d.slice(newest)
 }
 
 func (d *device) slice(at avro.Micros) int64 { return int64(at) / d.finest }
 
 // next takes a fix in order.
-func (d *device) next(head *avro.TrackHead, t *teller, f avro.TrackFix) error {
-	if number := blockOf(f.At); !head.Newest.Ok || number != head.Block.Number {
-		if err := d.turn(head, t, number, f.At); err != nil {
+func (d *device) next(head *avro.TrackHead, f *avro.TrackFix) error {
+	block := &head.Block
+	if number := blockOf(f.At); !head.Newest.Ok || number != block.Number {
+		if err := d.turn(head, number, f.At); err != nil {
 			return err
 		}
 	}
-	d.closed = d.closed[:0]
+	d.closed, d.opened = d.closed[:0], false
 	mm := d.step(&head.Scan, f)
 	head.DistanceMm += mm
 	head.Counts.Used++
-	block := &head.Block
 	block.DistanceMm += mm
-	var last avro.TrackFix
-	if len(block.Fixes) > 0 {
-		last = head.Newest.V
+	block.Fixes = pack(block.Fixes, packedLast(head), f)
+	head.Newest.V, head.Newest.Ok = *f, true
+	if len(d.closed) > 0 || d.opened {
+		d.found(head)
 	}
-	block.Fixes = pack(block.Fixes, &last, &f)
-	head.Newest = avro.Some(f)
-	d.tell(head, t)
 	return nil
 }
 
-// tell says what a fix in order led to: stays that ended, and the one under way once it is one.
-func (d *device) tell(head *avro.TrackHead, t *teller) {
-	for _, s := range d.closed {
-		t.stay(head, s)
-		head.Block.Stays = append(head.Block.Stays, s)
-		head.Told = avro.Opt[avro.Stay]{}
+var nothing avro.TrackFix
+
+// packedLast is the fix that the next one is packed as a difference to.
+func packedLast(head *avro.TrackHead) *avro.TrackFix {
+	if len(head.Block.Fixes) == 0 {
+		return &nothing
 	}
-	if open := head.Scan.Stand.V.Open; open != head.Told && open.Ok {
-		t.stay(head, open.V)
-		head.Told = open
+	return &head.Newest.V
+}
+
+// found keeps what a fix in order led to: stays that ended, and the one under way where it is one since or saw a door open.
+func (d *device) found(head *avro.TrackHead) {
+	for _, s := range d.closed {
+		d.news = append(d.news, news{stay: s})
+	}
+	head.Block.Stays = append(head.Block.Stays, d.closed...)
+	if s, ok := underWay(&head.Scan); ok && d.opened {
+		d.news = append(d.news, news{stay: s})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"waybill/avro"
 	"waybill/processors/model/ids"
@@ -16,13 +17,12 @@ import (
 // Hash is the form all of Waybill's content hashes take: the first 16 bytes of SHA-256 over the parts, in hex. Parts are
 // length-prefixed, so that no two lists of parts share a hash by concatenation.
 func Hash(parts ...string) string {
-	h := sha256.New()
+	c := newForm()
 	for _, p := range parts {
-		h.Write(strconv.AppendInt(nil, int64(len(p)), 10))
-		h.Write([]byte{':'})
-		h.Write([]byte(p))
+		c.length(len(p))
+		c.b = append(c.b, p...)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	return c.hash()
 }
 
 // Seal sorts what has no order and sets the fact's id. It is the last thing done to a fact.
@@ -34,11 +34,12 @@ func Seal(f *avro.Fact) {
 	slices.SortFunc(f.Attributes, func(a, b avro.KV) int { return strings.Compare(a.K, b.K) })
 	slices.Sort(f.Supersedes)
 	slices.Sort(f.DerivedFrom)
-	f.FactID = Hash(canonical(f)...)
+	c := newForm()
+	c.fact(f)
+	f.FactID = c.hash()
 }
 
-func canonical(f *avro.Fact) []string {
-	var c form
+func (c *form) fact(f *avro.Fact) {
 	c.text("tenant", f.Tenant)
 	c.text("source", f.Source.System.String()+"/"+f.Source.Partner)
 	if f.HasMilestone {
@@ -70,7 +71,6 @@ func canonical(f *avro.Fact) []string {
 	if f.Void {
 		c.text("void", "true")
 	}
-	return c
 }
 
 // body covers what a message says as a whole: its schema-versioned encoding, less envelope and reception.
@@ -78,28 +78,58 @@ func (c *form) body(f *avro.Fact) {
 	if f.Order.Ok {
 		o := f.Order.V
 		o.EventID, o.ReceivedAt = "", 0
-		c.text("order", string(o.Append(nil)))
+		text(c, "order", o.Append(nil))
 	}
 	if f.Load.Ok {
 		l := f.Load.V
 		l.EventID, l.ReceivedAt = "", 0
-		c.text("load", string(l.Append(nil)))
+		text(c, "load", l.Append(nil))
 	}
 	if f.Stay.Ok {
-		c.text("stay", string(f.Stay.V.Append(nil)))
+		var room [64]byte
+		text(c, "stay", f.Stay.V.Append(room[:0]))
 	}
 }
 
-// form is the canonical form: name=value parts; what is empty is left out.
-type form []string
+// form is the canonical form: name=value parts, each after its length; what is empty is left out.
+type form struct{ b []byte }
 
-func (c *form) text(name, v string) {
-	if v != "" {
-		*c = append(*c, name+"="+v)
-	}
+// forms are kept, since each fact of the pipeline passes here.
+var forms = sync.Pool{New: func() any { return new(form) }}
+
+func newForm() *form {
+	c := forms.Get().(*form)
+	c.b = c.b[:0]
+	return c
 }
 
-func (c *form) number(name string, v int64) { c.text(name, strconv.FormatInt(v, 10)) }
+// hash is the first 16 bytes of SHA-256 in hex. It is the last thing done to a form.
+func (c *form) hash() string {
+	sum := sha256.Sum256(c.b)
+	if cap(c.b) <= 1<<16 { // an order of thousands of lines need not stay
+		forms.Put(c)
+	}
+	var out [32]byte
+	hex.Encode(out[:], sum[:16])
+	return string(out[:])
+}
+
+func (c *form) length(n int) { c.b = append(strconv.AppendInt(c.b, int64(n), 10), ':') }
+
+func (c *form) text(name, v string) { text(c, name, v) }
+
+func text[V string | []byte](c *form, name string, v V) {
+	if len(v) == 0 {
+		return
+	}
+	c.length(len(name) + 1 + len(v))
+	c.b = append(append(append(c.b, name...), '='), v...)
+}
+
+func (c *form) number(name string, v int64) {
+	var room [20]byte
+	text(c, name, strconv.AppendInt(room[:0], v, 10))
+}
 
 func (c *form) list(name string, vs []string) {
 	for _, v := range vs {
@@ -108,8 +138,11 @@ func (c *form) list(name string, vs []string) {
 }
 
 func (c *form) identifiers(name string, list []avro.Identifier) {
-	sorted := slices.Clone(list)
-	slices.SortFunc(sorted, ids.Compare)
+	sorted := list
+	if len(list) > 1 {
+		sorted = slices.Clone(list)
+		slices.SortFunc(sorted, ids.Compare)
+	}
 	for _, id := range sorted {
 		c.text(name, ids.Key("", id))
 	}
@@ -131,7 +164,9 @@ func (c *form) link(l *avro.Link) {
 
 func (c *form) point(p avro.Opt[avro.GeoPoint]) {
 	if p.Ok {
-		c.text("at", strconv.Itoa(int(p.V.LatE6))+","+strconv.Itoa(int(p.V.LonE6)))
+		var room [32]byte
+		b := append(strconv.AppendInt(room[:0], int64(p.V.LatE6), 10), ',')
+		text(c, "at", strconv.AppendInt(b, int64(p.V.LonE6), 10))
 	}
 }
 

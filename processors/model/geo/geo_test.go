@@ -92,6 +92,69 @@ func TestOffsetUndoesDeltaLon(t *testing.T) {
 	}
 }
 
+// plain has Distance's definition and none of its short cuts.
+func plain(a, b avro.GeoPoint) float64 {
+	const rad = math.Pi / 180e6
+	lat, lon := float64(b.LatE6)-float64(a.LatE6), float64(geo.DeltaLon(a.LonE6, b.LonE6))
+	if math.Abs(lat) > 100_000 || math.Abs(lon) > 100_000 || math.Abs(float64(a.LatE6)) > 80_000_000 {
+		return oracle(a, b)
+	}
+	return geo.EarthRadius * rad * math.Hypot(lat, lon*math.Cos((float64(a.LatE6)+lat/2)*rad))
+}
+
+// nearby is a point up to so many metres north and east of another.
+func nearby(r *rand.Rand, a avro.GeoPoint, metres float64) avro.GeoPoint {
+	span := metres / 0.1112
+	east := span / max(0.01, math.Cos(float64(a.LatE6)*math.Pi/180e6))
+	return geo.Offset(a, int64((r.Float64()-.5)*2*span), int64((r.Float64()-.5)*2*east))
+}
+
+// TestShortDistancesKeepTheirDigits: the cosine's series costs less than a micrometre up to 80 degrees and 11 km.
+func TestShortDistancesKeepTheirDigits(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 1))
+	worst := 0.0
+	for range 200_000 {
+		a := at(r.Float64()*160-80, r.Float64()*360-180)
+		b := nearby(r, a, math.Pow(10, r.Float64()*4))
+		worst = max(worst, math.Abs(geo.Distance(a, b)-plain(a, b)))
+	}
+	for _, lat := range []float64{-80, 80} {
+		a := at(lat, 0)
+		worst = max(worst, math.Abs(geo.Distance(a, geo.Offset(a, 0, 100_000))-plain(a, geo.Offset(a, 0, 100_000))))
+	}
+	if t.Logf("at worst %.3f micrometres off", worst*1e6); worst >= 1e-6 {
+		t.Errorf("%.3f micrometres off", worst*1e6)
+	}
+}
+
+// TestCirclesDecideAsDistancesDo whichever short cut answers.
+func TestCirclesDecideAsDistancesDo(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 1))
+	inside := 0
+	const n = 200_000
+	for range n {
+		a := at(r.Float64()*180-90, r.Float64()*360-180)
+		radius := math.Pow(10, r.Float64()*4)
+		b := nearby(r, a, radius*1.2)
+		if !geo.OnEarth(b) {
+			continue
+		}
+		d := plain(a, b)
+		if math.Abs(d-radius) < 1e-6*radius { // the rim itself is for the last digits
+			continue
+		}
+		if got := geo.InCircle(b, a, radius); got != (d < radius) {
+			t.Fatalf("%+v is %f m from %+v: in a circle of %f m %v", b, d, a, radius, got)
+		}
+		if d < radius {
+			inside++
+		}
+	}
+	if inside < n/4 || inside > n*3/4 {
+		t.Errorf("%d of %d points inside show little", inside, n)
+	}
+}
+
 func ExampleDistance() {
 	suva, apia := at(-18.1416, 178.4419), at(-13.8333, -171.7667)
 	fmt.Printf("%.0f km\n", geo.Distance(suva, apia)/1000)
@@ -102,5 +165,12 @@ func BenchmarkDistance(b *testing.B) {
 	p, q := at(48.1, 11.5), at(48.1001, 11.5002)
 	for b.Loop() {
 		geo.Distance(p, q)
+	}
+}
+
+func BenchmarkInCircle(b *testing.B) {
+	p, q := at(48.1, 11.5), at(48.1001, 11.5002)
+	for b.Loop() {
+		geo.InCircle(p, q, 30)
 	}
 }
