@@ -161,12 +161,13 @@ func fatalFirst(errs []error) []error {
 // of it is acknowledged.
 func (l *lane) produce(ctx context.Context, c *cycle) error {
 	sent := newReceipts()
+	acknowledge := sent.acknowledge // one function for all
 	for _, w := range c.works {
 		for _, r := range w.out {
-			l.sess.Produce(ctx, r, sent.acknowledge)
+			l.sess.Produce(ctx, r, acknowledge)
 		}
 		for _, r := range w.changed() {
-			l.sess.Produce(ctx, r, sent.acknowledge)
+			l.sess.Produce(ctx, r, acknowledge)
 		}
 	}
 	if l.crashes("produced") {

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"waybill/avro"
 )
@@ -50,10 +52,11 @@ type scope struct {
 	used  bool // since the hand passed
 }
 
-// slot is one store's share in a scope.
+// slot is one store's share in a scope. The cell of a Value lies in it: a record of one key in ten thousand waits for memory more
+// than for anything else.
 type slot struct {
-	cell *cell // of a Value
-	subs *subs // of a Map, an Index, the timers
+	value cell  // of a Value; without rec where it is not loaded
+	subs  *subs // of a Map, an Index, the timers
 }
 
 type subs struct {
@@ -68,9 +71,9 @@ type cell struct {
 	rec     avro.Record
 	scope   *scope
 	sub     string
-	store   int
-	size    int
 	saved   uint64 // the unit of work in which undo last saved it
+	size    int32  // about how many bytes it takes decoded
+	store   uint16
 	present bool
 	dirty   bool
 }
@@ -81,13 +84,13 @@ func newBinder(kv KV) *Binder {
 	return b
 }
 
-func (b *Binder) open(s store) int {
+func (b *Binder) open(s store) uint16 {
 	taken := slices.ContainsFunc(b.stores, func(o store) bool { return o.name == s.name })
 	if s.name == "" || strings.ContainsRune(s.name, 0) || taken || s.name == dueIndex {
 		panic(fmt.Sprintf("stream: store name %q is empty, holds a zero byte or is taken", s.name))
 	}
 	b.stores = append(b.stores, s)
-	return len(b.stores) - 1
+	return uint16(len(b.stores) - 1)
 }
 
 // enter makes a key the running one.
@@ -119,7 +122,7 @@ const (
 )
 
 func (b *Binder) addScope(key string) *scope {
-	s := &scope{key: key, slots: make([]slot, len(b.stores)), used: true, size: scopeOverhead + 2*len(key)}
+	s := &scope{key: key, slots: make([]slot, len(b.stores)), used: true, size: scopeOverhead + len(b.stores)*int(unsafe.Sizeof(slot{})) + 2*len(key)}
 	b.scopes[key] = s
 	b.ring = append(b.ring, s)
 	b.held += s.size
@@ -127,31 +130,46 @@ func (b *Binder) addScope(key string) *scope {
 }
 
 // value gives the cell of a Value.
-func (b *Binder) value(s *scope, store int) *cell {
-	if c := s.slots[store].cell; c != nil {
+func (b *Binder) value(s *scope, store uint16) *cell {
+	c := &s.slots[store].value
+	if c.rec != nil {
 		return c
 	}
-	c, err := b.load(s, store, "")
-	if err == nil { // half a value must not outlive the abort that follows
-		s.slots[store].cell = c
+	*c = cell{rec: b.stores[store].record(), scope: s, store: store}
+	if b.load(c) != nil { // half a value must not outlive the abort that follows
+		half := *c
+		*c = cell{}
+		return &half
 	}
 	return c
 }
 
 // entry gives the cell of an entry of a Map, an Index or the timers.
-func (b *Binder) entry(s *scope, store int, sub string) *cell {
+func (b *Binder) entry(s *scope, store uint16, sub string) *cell {
 	in := s.subs(store)
 	if c := in.cells[sub]; c != nil {
 		return c
 	}
-	c, err := b.load(s, store, sub)
-	if err == nil {
+	c := &cell{rec: b.stores[store].record(), scope: s, sub: sub, store: store}
+	if b.load(c) == nil {
 		in.cells[sub] = c
 	}
 	return c
 }
 
-func (s *scope) subs(store int) *subs {
+// fresh gives the cell of an entry whose value does not matter.
+func (b *Binder) fresh(s *scope, store uint16, sub string) *cell {
+	in := s.subs(store)
+	if c := in.cells[sub]; c != nil {
+		return c
+	}
+	c := &cell{rec: b.stores[store].record(), scope: s, sub: sub, store: store}
+	in.cells[sub] = c
+	b.resize(c, 0)
+	return c
+}
+
+func (s *scope) subs(store uint16) *subs {
 	if s.slots[store].subs == nil {
 		s.slots[store].subs = &subs{cells: map[string]*cell{}}
 	}
@@ -166,10 +184,10 @@ func appendID(b []byte, store, scope, sub string) []byte {
 	return append(b, sub...)
 }
 
-func (b *Binder) load(s *scope, store int, sub string) (*cell, error) {
-	of := &b.stores[store]
-	c := &cell{rec: of.record(), scope: s, sub: sub, store: store}
-	id := appendID(make([]byte, 0, 128), of.name, s.key, sub)
+// load reads what is committed into a new cell.
+func (b *Binder) load(c *cell) error {
+	of := &b.stores[c.store]
+	id := appendID(make([]byte, 0, 128), of.name, c.scope.key, c.sub)
 	v, err := b.kv.Get(id)
 	if err == nil && v != nil {
 		c.present = true
@@ -178,17 +196,17 @@ func (b *Binder) load(s *scope, store int, sub string) (*cell, error) {
 	if err != nil {
 		err = fmt.Errorf("read state %q: %w", id, err)
 		b.fault = cmp.Or(b.fault, err)
-		return c, err
+		return err
 	}
 	b.resize(c, len(v))
-	return c, nil
+	return nil
 }
 
 // resize notes how long a value's encoding is: what it points to takes about twice that.
 func (b *Binder) resize(c *cell, encoded int) {
-	size := cellOverhead + len(c.sub) + b.stores[c.store].size + 2*encoded
-	c.scope.size += size - c.size
-	b.held += size - c.size
+	size := int32(min(cellOverhead+len(c.sub)+b.stores[c.store].size+2*encoded, math.MaxInt32))
+	c.scope.size += int(size - c.size)
+	b.held += int(size - c.size)
 	c.size = size
 }
 
@@ -244,7 +262,7 @@ func (c *cell) set(present bool) {
 }
 
 // names lists the entries of a scope whose names begin with prefix, in order. The list is valid until one is added or removed.
-func (b *Binder) names(s *scope, store int, prefix string) []string {
+func (b *Binder) names(s *scope, store uint16, prefix string) []string {
 	in := s.subs(store)
 	if !in.listed && prefix != "" && s.key == "" {
 		return b.scan(s, store, prefix, "", -1) // the table may be one of all places there are
@@ -266,7 +284,7 @@ func (b *Binder) names(s *scope, store int, prefix string) []string {
 }
 
 // scan lists entries behind after from what is committed and what is changed; at most limit where that is not negative.
-func (b *Binder) scan(s *scope, store int, prefix, after string, limit int) []string {
+func (b *Binder) scan(s *scope, store uint16, prefix, after string, limit int) []string {
 	in := s.subs(store)
 	name := b.stores[store].name
 	base := len(name) + len(s.key) + 2
@@ -370,11 +388,11 @@ func (b *Binder) aborted() {
 func (b *Binder) drop(c *cell) {
 	s := c.scope
 	s.dirty--
-	s.size -= c.size
-	b.held -= c.size
+	s.size -= int(c.size)
+	b.held -= int(c.size)
 	at := &s.slots[c.store]
 	if at.subs == nil {
-		at.cell = nil
+		*c = cell{}
 		return
 	}
 	delete(at.subs.cells, c.sub)

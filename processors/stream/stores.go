@@ -36,7 +36,7 @@ func declare[V any, P record[V]](name string, opts []Option) store {
 // Value is one value per key.
 type Value[V any, P record[V]] struct {
 	b  *Binder
-	no int
+	no uint16
 }
 
 // ValueOf opens a Value store.
@@ -68,7 +68,7 @@ func (s *Value[V, P]) Delete() {
 // Map is many values per key, each under a name of its own and written back by itself.
 type Map[V any, P record[V]] struct {
 	b     *Binder
-	no    int
+	no    uint16
 	table bool // entries belong to the task, not to a key
 }
 
@@ -105,6 +105,17 @@ func (s *Map[V, P]) Edit(name string) *V {
 	return (*V)(c.rec.(P))
 }
 
+// Put gives an entry to fill, zero whatever it was before, which need not be read. Valid until the handler returns.
+func (s *Map[V, P]) Put(name string) *V {
+	c := s.b.fresh(s.scope(), s.no, name)
+	s.b.touch(c)
+	if c.present {
+		c.rec = P(new(V))
+	}
+	c.set(true)
+	return (*V)(c.rec.(P))
+}
+
 // Delete removes an entry.
 func (s *Map[V, P]) Delete(name string) {
 	c := s.b.entry(s.scope(), s.no, name)
@@ -132,7 +143,7 @@ func (s *Map[V, P]) WithPrefix(prefix string) iter.Seq2[string, *V] {
 // Index remembers which keys depend on which references, such as a load on the places of its stops.
 type Index struct {
 	b  *Binder
-	no int
+	no uint16
 }
 
 // IndexOf opens an Index.

@@ -71,8 +71,7 @@ type Processor[S any] struct {
 // Input ties a record type to its handler.
 type Input[S any] struct {
 	record string
-	make   func() avro.Record
-	handle func(ctx context.Context, key string, rec avro.Record, at time.Time, src Source, st S) (Emits, error)
+	bind   func(S) handleFunc
 }
 
 // On ties V to its handler.
@@ -82,9 +81,10 @@ func On[V, S any, P interface {
 }](h Handler[V, S]) Input[S] {
 	return Input[S]{
 		record: P(new(V)).AvroName(),
-		make:   func() avro.Record { return P(new(V)) },
-		handle: func(ctx context.Context, key string, rec avro.Record, at time.Time, src Source, st S) (Emits, error) {
-			return h(ctx, key, Event[V]{Value: (*V)(rec.(P)), Time: at, Source: src}, st)
+		bind: func(st S) handleFunc {
+			return func(ctx context.Context, key string, r *Record) (Emits, error) {
+				return h(ctx, key, Event[V]{Value: (*V)(r.Value.(P)), Time: r.Time, Source: r.Source}, st)
+			}
 		},
 	}
 }
@@ -138,8 +138,10 @@ type program struct {
 
 type handler struct {
 	record string
-	handle func(ctx context.Context, key string, rec avro.Record, at time.Time, src Source) (Emits, error)
+	handle handleFunc
 }
+
+type handleFunc func(ctx context.Context, key string, r *Record) (Emits, error)
 
 // Define checks a declaration and makes it a Spec. A faulty declaration is a programmer's error: it panics.
 func Define[S any](p Processor[S]) Spec {
@@ -185,9 +187,7 @@ func (p Processor[S]) bind(b *Binder) program {
 	}
 	var prog program
 	for _, in := range p.Inputs {
-		prog.handlers = append(prog.handlers, handler{in.record, func(ctx context.Context, key string, rec avro.Record, at time.Time, src Source) (Emits, error) {
-			return in.handle(ctx, key, rec, at, src, st)
-		}})
+		prog.handlers = append(prog.handlers, handler{in.record, in.bind(st)})
 	}
 	if p.Timers != nil {
 		prog.timer = func(ctx context.Context, key string, f Firing) (Emits, error) { return p.Timers(ctx, key, f, st) }

@@ -23,6 +23,7 @@ type Task struct {
 	b       *Binder
 	prog    program
 	last    *handler // which handled the last record
+	now     Record   // under way; here, since what a handler is pointed to would be allocated for each
 	ticks   uint64   // seen
 	tainted bool
 }
@@ -87,7 +88,8 @@ func (t *Task) Process(ctx context.Context, r Record, emit EmitFunc) error {
 		return err
 	}
 	t.b.undo.begin(t.b)
-	out, err := t.handle(ctx, h, &r)
+	t.now = r
+	out, err := t.handle(ctx, h)
 	if err == nil {
 		err = t.send(out.Records, emit)
 	}
@@ -251,9 +253,9 @@ func (t *Task) send(out []Emit, emit EmitFunc) error {
 }
 
 // handle runs a record's handler.
-func (t *Task) handle(ctx context.Context, h *handler, r *Record) (out Emits, err error) {
+func (t *Task) handle(ctx context.Context, h *handler) (out Emits, err error) {
 	defer t.recovered(&err)
-	return h.handle(ctx, t.b.at.key, r.Value, r.Time, r.Source)
+	return h.handle(ctx, t.b.at.key, &t.now)
 }
 
 func (t *Task) guard(run func() (Emits, error)) (out Emits, err error) {
@@ -299,7 +301,7 @@ func (b *Binder) dependents(reference, after string, n int) (keys []string, more
 	s := b.scope(reference)
 	for no := range b.stores {
 		if b.stores[no].index {
-			keys = append(keys, b.scan(s, no, "", after, n+1)...)
+			keys = append(keys, b.scan(s, uint16(no), "", after, n+1)...)
 		}
 	}
 	slices.Sort(keys)

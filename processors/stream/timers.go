@@ -33,7 +33,7 @@ const (
 
 type timers struct {
 	b     *Binder
-	no    int // of the store
+	no    uint16 // of the store
 	fresh pending
 	tick  uint64 // number of the tick under way
 

@@ -36,7 +36,7 @@ func (d *device) turn(head *avro.TrackHead, number int64, now avro.Micros) error
 	d.forget(&head.Kept, first)
 	if block.Number >= first {
 		keep(&head.Kept, block.Number)
-		copyBlock(d.blocks.Edit(blockKey(block.Number)), block)
+		copyBlock(d.blocks.Put(blockKey(block.Number)), block)
 	}
 	block.Number, block.DistanceMm, block.Fixes, block.Stays = number, 0, block.Fixes[:0], block.Stays[:0]
 	copyScan(&block.Start, &head.Scan)
@@ -113,7 +113,7 @@ func (d *device) blockFor(head *avro.TrackHead, number int64) *avro.TrackBlock {
 		start = &next.Start
 	}
 	keep(&head.Kept, number)
-	block := d.blocks.Edit(blockKey(number))
+	block := d.blocks.Put(blockKey(number))
 	*block = avro.TrackBlock{Number: number, Start: start.Clone()}
 	return block
 }
