@@ -13,13 +13,14 @@ import (
 // Binder opens a task's stores and holds what is decoded of them. A store's name is part of the key of what it holds: it
 // never changes.
 type Binder struct {
-	kv     KV
-	stores []store
-	scopes map[string]*scope
-	ring   []*scope // all of scopes, for eviction
-	hand   int
-	at     *scope // of the running handler's key
-	held   int    // about how many bytes are decoded
+	kv      KV
+	stores  []store
+	tallies []int // of the stores
+	scopes  map[string]*scope
+	ring    []*scope // all of scopes, for eviction
+	hand    int
+	at      *scope // of the running handler's key
+	held    int    // about how many bytes are decoded
 
 	dirty   []*cell
 	flushed bool // what is dirty has been handed over to be made durable
@@ -28,6 +29,8 @@ type Binder struct {
 	timers  *timers
 	undo    undo
 	fault   error // first store failure; the driver aborts
+
+	hits, misses int64 // reads that found their value decoded, and that did not
 }
 
 // store is a declaration.
@@ -129,6 +132,7 @@ func (b *Binder) addScope(key string) *scope {
 // value gives the cell of a Value.
 func (b *Binder) value(s *scope, store int) *cell {
 	if c := s.slots[store].cell; c != nil {
+		b.hits++
 		return c
 	}
 	c, err := b.load(s, store, "")
@@ -142,6 +146,7 @@ func (b *Binder) value(s *scope, store int) *cell {
 func (b *Binder) entry(s *scope, store int, sub string) *cell {
 	in := s.subs(store)
 	if c := in.cells[sub]; c != nil {
+		b.hits++
 		return c
 	}
 	c, err := b.load(s, store, sub)
@@ -167,6 +172,7 @@ func appendID(b []byte, store, scope, sub string) []byte {
 }
 
 func (b *Binder) load(s *scope, store int, sub string) (*cell, error) {
+	b.misses++
 	of := &b.stores[store]
 	c := &cell{rec: of.record(), scope: s, sub: sub, store: store}
 	id := appendID(make([]byte, 0, 128), of.name, s.key, sub)
