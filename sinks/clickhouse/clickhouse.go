@@ -115,5 +115,8 @@ func New(cfg Config, app string, codec sinks.Codec, opts ...kgo.Opt) (*Sink, err
 // Run works until ctx ends, which is no error, or an error that no retry cures.
 func (s *Sink) Run(ctx context.Context) error { return s.consumer.Run(ctx) }
 
+// Stats says what the sink did and where it stands.
+func (s *Sink) Stats() sinks.Stats { return s.consumer.Stats() }
+
 // Close closes the connections; call it after Run.
 func (s *Sink) Close() error { return errors.Join(s.bulk.close(), s.conn.Close()) }
