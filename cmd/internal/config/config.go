@@ -29,6 +29,7 @@ type Config struct {
 	Runtime    runtime.Config
 	Processors processors.Config
 	Ticks      Ticks
+	Ops        Ops
 	Log        Log
 }
 
@@ -91,6 +92,14 @@ type Ticks struct {
 	Every time.Duration // between ticks of one partition
 }
 
+// Ops is what those who run the process see of it over HTTP: health, metrics, profiles.
+type Ops struct {
+	Listen       string        // host:port; empty: off
+	Pprof        bool          // profiles under /debug/pprof
+	StalledAfter time.Duration // a lane or sink that makes no move for longer is dead, says /livez
+	LagEvery     time.Duration // between two looks at how far stages and sink are behind
+}
+
 // Log is what the process says on standard error.
 type Log struct {
 	Level  slog.Level
@@ -107,6 +116,7 @@ func Default() Config {
 		Runtime:    runtime.DefaultConfig(),
 		Processors: processors.DefaultConfig(),
 		Ticks:      Ticks{Every: time.Second},
+		Ops:        Ops{Listen: "127.0.0.1:9180", StalledAfter: 5 * time.Minute, LagEvery: 10 * time.Second},
 		Log:        Log{Level: slog.LevelInfo, Format: "text"},
 	}
 	c.Runtime.StateDir = ".waybill/state"
@@ -116,7 +126,7 @@ func Default() Config {
 
 // Validate lists every fault, each naming its key and what to do.
 func (c Config) Validate() error {
-	errs := append(c.Kafka.faults(), c.otherFaults()...)
+	errs := slices.Concat(c.Kafka.faults(), c.Ops.faults(), c.otherFaults())
 	return errors.Join(append(errs, c.ClickHouse.Validate(), c.Runtime.Validate(), c.Processors.Validate())...)
 }
 
@@ -141,6 +151,20 @@ func (k Kafka) faults() []error {
 	}
 	if (k.TLS.CertFile == "") != (k.TLS.KeyFile == "") {
 		errs = append(errs, errors.New("kafka.tls.cert_file and kafka.tls.key_file go together: give both or neither"))
+	}
+	return errs
+}
+
+func (o Ops) faults() []error {
+	var errs []error
+	if _, _, err := net.SplitHostPort(o.Listen); o.Listen != "" && err != nil {
+		errs = append(errs, fmt.Errorf("ops.listen is %q: give host:port, or nothing to turn it off", o.Listen))
+	}
+	if o.StalledAfter < time.Minute {
+		errs = append(errs, fmt.Errorf("ops.stalled_after is %v: give a minute or more: a transaction may take %v", o.StalledAfter, runtime.DefaultConfig().TransactionTimeout))
+	}
+	if o.LagEvery <= 0 {
+		errs = append(errs, fmt.Errorf("ops.lag_every is %v: give a positive duration such as 10s", o.LagEvery))
 	}
 	return errs
 }
