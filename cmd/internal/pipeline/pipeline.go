@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -57,7 +58,12 @@ func (l *Line) Close() { l.Client.Close() }
 func Registry(c config.Registry) (*sr.Client, error) {
 	opts := []sr.ClientOpt{sr.URLs(c.URL)}
 	if c.User != "" {
-		opts = append(opts, sr.BasicAuth(c.User, c.Password))
+		login := func(req *http.Request) error {
+			password, err := config.ReadSecret(c.Password, "registry.password_file", c.PasswordFile)
+			req.SetBasicAuth(c.User, password)
+			return err
+		}
+		opts = append(opts, sr.PreReq(login))
 	}
 	client, err := sr.NewClient(opts...)
 	if err != nil {
