@@ -1,6 +1,7 @@
 package processors_test
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"waybill/avro"
 	"waybill/processors/model/facts"
 	"waybill/processors/model/ids"
+	"waybill/processors/resolve"
 	"waybill/processors/sim"
 	"waybill/topics"
 )
@@ -122,6 +124,9 @@ func TestWhatHasNoLinkIsParkedAndReleased(t *testing.T) {
 	if len(parked) != 1 || parked[0].Released || !ids.Same(parked[0].At, sscc) {
 		t.Fatalf("got %+v", parked)
 	}
+	if n := parkedFacts(t, s); n != 1 {
+		t.Errorf("%d facts count as parked, want 1", n)
+	}
 	late := avro.Fact{Source: wms, Identifiers: []avro.Identifier{sscc, shipment}, Links: []avro.Link{link(sscc, shipment, avro.ClassifierActual)}}
 	s.Play(file(late))
 	if err := s.Run(); err != nil {
@@ -131,9 +136,24 @@ func TestWhatHasNoLinkIsParkedAndReleased(t *testing.T) {
 	if len(parked) != 2 || !parked[1].Released {
 		t.Fatalf("got %+v", parked)
 	}
+	if n := parkedFacts(t, s); n != 0 {
+		t.Errorf("%d facts count as parked, want none", n)
+	}
 	if tl := timelines(s)["S1"]; tl == nil || len(tl.Entries) != 1 || tl.Entries[0].Milestone != avro.MilestoneCodePacked {
 		t.Errorf("the parked fact did not reach the shipment: %+v", tl)
 	}
+}
+
+// parkedFacts is the tally that becomes a metric.
+func parkedFacts(t *testing.T, s *sim.Sim) (sum int64) {
+	t.Helper()
+	for key, value := range s.State(resolve.Name) {
+		if strings.HasSuffix(key, "parked_facts\x00\x00") {
+			n, _ := binary.Varint([]byte(value[1:])) // behind the version of the form
+			sum += n
+		}
+	}
+	return sum
 }
 
 // One place visited twice: visits and stops are aligned in order.

@@ -23,6 +23,7 @@ type Consumer struct {
 	decoder Decoder
 	encoder Encoder
 	opts    []kgo.Opt // how to reach Kafka
+	stats   *counters
 }
 
 // Codec decodes what is read and encodes dead letters; *wire.Codec is one.
@@ -39,16 +40,17 @@ func NewConsumer(cfg Config, w Writer, codec Codec, opts ...kgo.Opt) (*Consumer,
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Consumer{cfg: cfg, writer: w, decoder: codec, encoder: codec, opts: opts}, nil
+	return &Consumer{cfg: cfg, writer: w, decoder: codec, encoder: codec, opts: opts, stats: newCounters()}, nil
 }
 
 // Run works until ctx ends, which is no error, or an error that no retry cures. Whatever Kafka may cure (a lost
 // session, a moved coordinator) begins a new session from the committed offsets and intents.
 func (c *Consumer) Run(ctx context.Context) error {
 	err := c.retry(ctx, "run "+c.cfg.Group, func() error { return c.session(ctx) })
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || err == nil {
 		return nil
 	}
+	c.stats.failed(err)
 	return err
 }
 
@@ -58,6 +60,7 @@ func (c *Consumer) session(ctx context.Context) (err error) {
 	if s.client, err = kgo.NewClient(append(s.groupOpts(), c.opts...)...); err != nil {
 		return fmt.Errorf("make Kafka client for %s: %w", c.cfg.Group, err)
 	}
+	defer c.stats.left()
 	defer s.client.CloseAllowingRebalance()
 	if s.ids, err = topicIDs(ctx, s.client, c.cfg.Topics); err != nil {
 		return err
@@ -109,6 +112,7 @@ func (c *Consumer) retry(ctx context.Context, what string, f func() error) error
 		}
 		return struct{}{}, err
 	}, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, next time.Duration) {
+		c.stats.failed(err)
 		c.cfg.Log.Warn("trying again", "what", what, "in", next, "because", err)
 	}))
 	return err

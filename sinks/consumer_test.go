@@ -343,10 +343,14 @@ func TestUnreadableRecordsAreBuried(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := newMemory()
-	if err := untilLanded(t, cl, consumer(t, k, config(), m)); err != nil {
+	s := consumer(t, k, config(), m)
+	if err := untilLanded(t, cl, s); err != nil {
 		t.Fatal(err)
 	}
 	m.check(t, 5)
+	if buried := s.Stats().DeadLetters; buried["BAD_MAGIC"] != 1 || len(buried) != 1 {
+		t.Errorf("dead letters by reason: %v", buried)
+	}
 	l := readLetter(t, k)
 	if l.Topic != bad.Topic || l.Offset != bad.Offset || l.Stage != "sink.test" || l.Reason != "BAD_MAGIC" || string(l.Value.V) != "bad" || string(l.Key.V) != "k" || len(l.Headers) != 1 {
 		t.Errorf("the letter says %+v", l)

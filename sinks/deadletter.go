@@ -28,6 +28,7 @@ func (s *session) bury(ctx context.Context, r *kgo.Record, because error) error 
 	if err := s.client.ProduceSync(ctx, dead).FirstErr(); err != nil {
 		return classified(fmt.Errorf("produce dead letter: %w", err))
 	}
+	s.stats.buried(because)
 	return nil
 }
 

@@ -57,7 +57,7 @@ func (s *session) groupOpts() []kgo.Opt {
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(s.cfg.SessionTimeout), kgo.RebalanceTimeout(s.cfg.RebalanceTimeout), kgo.HeartbeatInterval(s.cfg.SessionTimeout / 4),
-		kgo.OnOffsetsFetched(s.onFetched), kgo.OnPartitionsRevoked(s.onGone), kgo.OnPartitionsLost(s.onGone),
+		kgo.OnOffsetsFetched(s.onFetched), kgo.OnPartitionsAssigned(s.stats.assigned), kgo.OnPartitionsRevoked(s.onGone), kgo.OnPartitionsLost(s.onGone),
 	}
 	if s.cfg.Instance != "" {
 		opts = append(opts, kgo.InstanceID(s.cfg.Group+"."+s.cfg.Instance))
@@ -93,6 +93,7 @@ func (s *session) topicOf(f fetchedPartition) string {
 
 // onGone forgets partitions that another member owns now: it reads our intent and goes on from there.
 func (s *session) onGone(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
+	s.stats.gone(gone)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for topic, parts := range gone {
@@ -107,6 +108,7 @@ func (s *session) onGone(_ context.Context, _ *kgo.Client, gone map[string][]int
 
 // step is poll, decode, announce, write, commit.
 func (s *session) step(ctx context.Context) error {
+	s.stats.alive()
 	fetches := s.poll(ctx)
 	defer s.client.AllowRebalance()
 	if ctx.Err() != nil {
@@ -124,7 +126,11 @@ func (s *session) step(ctx context.Context) error {
 		return err
 	}
 	written, writing := s.write(ctx, blocks)
-	return errors.Join(writing, s.commit(ctx, written)) // what was written is committed even where another block was not
+	err = errors.Join(writing, s.commit(ctx, written)) // what was written is committed even where another block was not
+	if err == nil {
+		s.stats.well(len(written) > 0)
+	}
+	return err
 }
 
 // poll returns when there are records or the linger is over.
@@ -272,7 +278,12 @@ func (s *session) writeOne(ctx context.Context, b *Block) error {
 	if len(b.Rows) == 0 {
 		return nil
 	}
-	return s.retry(ctx, "write "+b.String(), func() error { return s.writer.Write(ctx, b) })
+	begun := time.Now()
+	err := s.retry(ctx, "write "+b.String(), func() error { return s.writer.Write(ctx, b) })
+	if err == nil {
+		s.stats.stored(b, time.Since(begun))
+	}
+	return err
 }
 
 func (s *session) commit(ctx context.Context, blocks []*Block) error {

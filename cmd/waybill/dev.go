@@ -45,7 +45,7 @@ func (a *app) dev(ctx context.Context, o rig.Options, env string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Stop()) }()
-	c.Kafka.Brokers, c.Registry.URL, c.ClickHouse.DSN = r.Kafka.Brokers(), r.Registry.URL(), r.ClickHouse.DSN()
+	c.Use(r.Kafka.Brokers(), r.Registry.URL(), r.ClickHouse.DSN())
 	if err := a.prepare(ctx, c); err != nil {
 		return err
 	}

@@ -22,7 +22,11 @@ func (a *app) look(ctx context.Context, do func(config.Config, show.Format, *que
 	if err != nil {
 		return err
 	}
-	db, err := query.Open(ctx, c.ClickHouse.DSN)
+	ch, err := c.ClickHouse.WithPassword()
+	if err != nil {
+		return err
+	}
+	db, err := query.Open(ctx, ch.DSN)
 	if err != nil {
 		return err
 	}

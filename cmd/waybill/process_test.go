@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,7 +19,25 @@ import (
 // process is a waybill of its own, as the operating system sees it.
 type process struct {
 	cmd  *exec.Cmd
-	said *strings.Builder // standard error
+	said *talk // standard error
+}
+
+// talk is what a process says while it runs.
+type talk struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (t *talk) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.Write(b)
+}
+
+func (t *talk) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
 }
 
 // spawn starts the test binary as waybill. It is killed at the test's end if it still runs.
@@ -28,8 +47,8 @@ func spawn(t *testing.T, out io.Writer, env []string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: exec.Command(exe, args...), said: &strings.Builder{}}
-	p.cmd.Env = append(append(os.Environ(), asBinary+"=1"), env...)
+	p := &process{cmd: exec.Command(exe, args...), said: &talk{}}
+	p.cmd.Env = append(append(os.Environ(), asBinary+"=1", "WAYBILL_OPS_LISTEN=127.0.0.1:0"), env...)
 	p.cmd.Stdout, p.cmd.Stderr = out, p.said
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ Topics, schemas and tables must be there: waybill topics apply, waybill schemas 
 			return usageError{fmt.Errorf("--processors %s: give some of %s", strings.Join(*stages, ","), strings.Join(have, ", "))}
 		}
 		withSink := *sink && (len(*stages) == 0 || f.Changed("sink"))
-		return a.run(c.Context(), pipeline.Run{Stages: *stages, Sink: withSink, Ticks: *ticks})
+		return a.run(c.Context(), pipeline.Run{Stages: *stages, Sink: withSink, Ticks: *ticks, Service: true})
 	}
 	return cmd
 }

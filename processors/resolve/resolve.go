@@ -21,6 +21,8 @@ const Name = "resolve"
 type state struct {
 	facts *stream.Map[avro.NodeFact, *avro.NodeFact]
 	node  *stream.Value[avro.ResolveNode, *avro.ResolveNode]
+
+	parked *stream.Tally
 }
 
 // New declares the stage.
@@ -32,6 +34,8 @@ func New() stream.Spec {
 			return state{
 				facts: stream.MapOf[avro.NodeFact](b, "fact"),
 				node:  stream.ValueOf[avro.ResolveNode](b, "node"),
+
+				parked: stream.TallyOf(b, "parked_facts"),
 			}
 		},
 		Inputs: []stream.Input[state]{stream.On(onFact)},
@@ -111,6 +115,11 @@ func (v *visit) park(name string, goesOn bool) {
 		return
 	}
 	v.facts.Edit(name).Parked = waiting
+	if waiting {
+		v.parked.Add(1)
+	} else {
+		v.parked.Add(-1)
+	}
 	p := avro.Parked{
 		Tenant: v.tenant, FactID: cmp.Or(known.Fact.Series, known.Fact.FactID), At: v.at, Released: !waiting, Reason: "NO_LINK",
 		Milestone: known.Fact.Milestone, OccurredAt: known.Fact.OccurredAt, EmittedAt: v.now,

@@ -187,17 +187,9 @@ func (p *Probe) count(ctx context.Context, gaps map[place]gap) (n int64, err err
 	if len(gaps) == 0 {
 		return 0, nil
 	}
-	from := map[string]map[int32]kgo.Offset{}
-	for at, g := range gaps {
-		if from[at.topic] == nil {
-			from[at.topic] = map[int32]kgo.Offset{}
-		}
-		from[at.topic][at.partition] = kgo.NewOffset().At(g.from)
-	}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, p.opts...),
-		kgo.ConsumePartitions(from), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())...)
+	client, err := p.reader(gaps)
 	if err != nil {
-		return 0, fmt.Errorf("make Kafka client: %w", err)
+		return 0, err
 	}
 	defer client.Close()
 	for len(gaps) > 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -26,6 +27,7 @@ type lane struct {
 	wanted []place // assigned, waiting for their fence
 	pause  *backoff.ExponentialBackOff
 	kill   context.CancelFunc // cuts the client off, as a crash would
+	given  atomic.Bool        // the group has assigned something, if only nothing
 
 	mu    sync.Mutex
 	moves []move // what the group did since the last cycle, in order
@@ -60,9 +62,11 @@ func (s *stage) lane(ctx context.Context) (err error) {
 
 // step is one cycle. What it does is visible when its transaction commits, and has not happened when it does not.
 func (l *lane) step(ctx context.Context) error {
+	l.stats.alive()
 	if err := l.settle(ctx); err != nil {
 		return err
 	}
+	begun := time.Now()
 	c, err := l.read(ctx) // poll, unframe, decode, fire due timers, handle, encode
 	if err != nil || c.records == 0 {
 		return err
@@ -73,7 +77,9 @@ func (l *lane) step(ctx context.Context) error {
 	if err := l.sess.Begin(); err != nil {
 		return kafka(fmt.Errorf("begin transaction: %w", err))
 	}
-	return l.end(ctx, c, l.write(ctx, c))
+	err = l.end(ctx, c, l.write(ctx, c))
+	l.stats.cycleTime.Observe(time.Since(begun), 1)
+	return err
 }
 
 // write brings to the brokers what the cycle has to say.
@@ -156,8 +162,7 @@ func (l *lane) close(cause error) error {
 		errs = append(errs, l.closeTask(t, flush))
 	}
 	clear(l.tasks)
-	l.stats.tasks.Store(0)
-	l.stats.restoring.Store(0)
+	l.stats.left()
 	return errors.Join(errs...)
 }
 
@@ -165,6 +170,7 @@ func (l *lane) close(cause error) error {
 func (l *lane) assigned(_ context.Context, c *kgo.Client, given map[string][]int32) {
 	c.PauseFetchPartitions(given)
 	l.note(given, true)
+	l.given.Store(true)
 }
 
 func (l *lane) taken(_ context.Context, _ *kgo.Client, gone map[string][]int32) { l.note(gone, false) }
@@ -195,7 +201,10 @@ func (l *lane) settle(ctx context.Context) error {
 			return err
 		}
 	}
-	return l.admit()
+	if err := l.admit(); err != nil {
+		return err
+	}
+	return l.report()
 }
 
 // follow drops a task in both cases: the session swallows a revoke that follows another before the next transaction, so an
@@ -226,12 +235,14 @@ func (l *lane) end(ctx context.Context, c *cycle, cause error) error {
 	if errors.Is(cause, errCrashed) {
 		return cause
 	}
+	begun := time.Now()
 	committed, err := l.sess.End(ctx, kgo.TransactionEndTry(cause == nil))
 	switch {
 	case err != nil:
 		// Committed or not: nobody here knows. The changelog does, so everything is rebuilt from it.
 		return errors.Join(kafka(fmt.Errorf("end transaction: %w", l.rival(err))), fatal(cause))
 	case committed:
+		l.stats.commitTime.Observe(time.Since(begun), 1)
 		return l.commit(c)
 	}
 	l.stats.aborts.Add(1)
@@ -279,13 +290,12 @@ func (l *lane) commit(c *cycle) error {
 	}
 	l.pause.Reset()
 	l.stats.commits.Add(1)
+	now := time.Now()
 	for _, w := range c.works {
-		if err := w.task.commit(w, time.Now(), l.topo.ids[l.changelog]); err != nil {
+		if err := w.task.commit(w, now, l.topo.ids[l.changelog]); err != nil {
 			return err
 		}
-		l.stats.in.Add(int64(len(w.records)))
-		l.stats.out.Add(int64(len(w.out) - w.letters))
-		l.stats.letters.Add(int64(w.letters))
+		l.stats.count(w, now)
 		if l.crashes("applied") {
 			return errCrashed
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -25,6 +26,7 @@ type restore struct {
 	next    int64 // inbox offset where committed work ended
 	careful bool
 	seen    progress
+	reached atomic.Pointer[Progress]
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -47,6 +49,14 @@ func (l *lane) restoring(ctx context.Context, t *task, fence int64) {
 		defer close(r.done)
 		r.err = r.run(ctx)
 	}()
+}
+
+// progress is how far it is; nothing before it knows what there is to do.
+func (r *restore) progress() Progress {
+	if p := r.reached.Load(); p != nil {
+		return *p
+	}
+	return Progress{Stage: r.spec.Name, Partition: r.place.partition}
 }
 
 func (r *restore) over() bool {
@@ -169,6 +179,7 @@ func (r *restore) read(ctx context.Context, topic string, from, to int64, apply 
 	if from >= to {
 		return nil
 	}
+	r.seen.move(0)
 	// Control records are kept: behind the last record a marker may be all there is to see.
 	client, err := kgo.NewClient(append(r.clientOptions(),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {r.place.partition: kgo.NewOffset().At(from)}}),
@@ -224,9 +235,11 @@ type progress struct {
 
 func (p *progress) move(by int64) {
 	p.done += by
-	p.deps.Restoring(Progress{Stage: p.spec.Name, Partition: p.place.partition, Done: p.done, Total: p.total})
+	now := Progress{Stage: p.spec.Name, Partition: p.place.partition, Done: p.done, Total: p.total, Took: time.Since(p.begun)}
+	p.reached.Store(&now)
+	p.deps.Restoring(now)
 	if time.Since(p.told) > 5*time.Second {
 		p.told = time.Now()
-		p.log.Info("restoring", "partition", p.place.partition, "done", p.done, "of", p.total)
+		p.log.Info("restoring", "partition", now.Partition, "done", now.Done, "of", now.Total, "left", now.Left().Round(time.Second))
 	}
 }

@@ -56,6 +56,15 @@ type Progress struct {
 	Partition int32
 	Done      int64 // offsets of changelog and inbox behind us, counted from where the local state ended
 	Total     int64
+	Took      time.Duration // so far
+}
+
+// Left is how long the rest takes if it goes on as it went; 0 where nobody can know.
+func (p Progress) Left() time.Duration {
+	if p.Done <= 0 {
+		return 0
+	}
+	return time.Duration(float64(p.Took) / float64(p.Done) * float64(p.Total-p.Done))
 }
 
 // Engine runs stages in this process.
@@ -123,6 +132,7 @@ var errCrashed = errors.New("crashed on request")
 func (s *stage) run(ctx context.Context) error {
 	pause := newBackoff()
 	for ctx.Err() == nil {
+		s.stats.alive()
 		begun := s.stats.commits.Load()
 		err := s.lane(ctx)
 		switch {

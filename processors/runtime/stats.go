@@ -1,34 +1,163 @@
 package runtime
 
-import "sync/atomic"
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
-// Stats counts what a stage did since the process started. What was undone is not counted, but for Aborts and Rebuilds.
+	"waybill/processors/state"
+	"waybill/topics/meter"
+)
+
+// Stats is what a stage did since the process started, and where it stands. What was undone is not counted, but for Aborts
+// and Rebuilds.
 type Stats struct {
 	Stage       string
-	In          int64 // records read and committed, ticks and dead letters included
-	Out         int64 // records said, a broadcast once per partition, dead letters and changelog not included
-	DeadLetters int64
-	Restored    int64 // changelog records read to restore tasks
-	Commits     int64 // transactions committed, fences included
-	Aborts      int64 // transactions aborted, by a rebalance or a retryable fault
-	Rebuilds    int64 // lanes closed because the outcome of something was unknown
-	Tasks       int64 // partitions owned now
-	Restoring   int64 // of these, not yet at work
+	In          int64            // records read and committed, ticks and dead letters included
+	Out         int64            // records said, a broadcast once per partition, dead letters and changelog not included
+	DeadLetters int64            // of all reasons
+	Reasons     map[string]int64 // dead letters by reason code
+	Restored    int64            // changelog records read to restore tasks
+	Commits     int64            // transactions committed, fences included
+	Aborts      int64            // transactions aborted, by a rebalance or a retryable fault
+	Rebuilds    int64            // lanes closed because the outcome of something was unknown
+	Tasks       int64            // partitions owned now
+	Restoring   int64            // of these, not yet at work
+	Hits        int64            // reads of state that found their value decoded in memory
+	Misses      int64            // and that did not
+
+	CycleTime  meter.Snapshot // from when reading began to the end of the transaction; cycles that read nothing are not timed
+	CommitTime meter.Snapshot // of that, ending the transaction
+	// EndToEnd is from the append time of a record to the commit of the cycle that worked on it. All records of a cycle and
+	// partition count as the oldest of them, so the true figures are no longer. The broker's clock is held against ours.
+	EndToEnd meter.Snapshot
+
+	Joined     bool      // the group has given the lane its share, if only none
+	Beat       time.Time // when the lane last began a cycle, or went on waiting for work
+	Partitions []PartitionStats
 }
 
+// PartitionStats is where a partition stands that the group assigned to a stage's lane.
+type PartitionStats struct {
+	Topic     string
+	Partition int32
+	Working   bool     // else it waits for its fence, or is restored
+	Restore   Progress // while it is restored; nothing before that
+	State     state.Size
+	Tallies   map[string]int64 // see stream.Tally
+}
+
+// counters is what Stats is made of. A lane counts once a cycle and partition, never once a record.
 type counters struct {
-	in, out, letters, restored, commits, aborts, rebuilds, tasks, restoring atomic.Int64
+	in, out, letters, restored, commits, aborts, rebuilds, tasks, restoring, hits, misses atomic.Int64
+
+	cycleTime, commitTime, endToEnd meter.Histogram
+
+	beat       atomic.Int64 // nanoseconds since 1970
+	joined     atomic.Bool
+	partitions atomic.Pointer[[]PartitionStats]
+
+	mu      sync.Mutex
+	reasons map[string]int64
 }
 
 // Stats gives a snapshot of every stage, in the order they were given to New.
 func (e *Engine) Stats() []Stats {
 	var all []Stats
 	for _, s := range e.stages {
-		c := &s.stats
-		all = append(all, Stats{
-			Stage: s.spec.Name, In: c.in.Load(), Out: c.out.Load(), DeadLetters: c.letters.Load(), Restored: c.restored.Load(),
-			Commits: c.commits.Load(), Aborts: c.aborts.Load(), Rebuilds: c.rebuilds.Load(), Tasks: c.tasks.Load(), Restoring: c.restoring.Load(),
-		})
+		all = append(all, s.stats.snapshot(s.spec.Name))
 	}
 	return all
+}
+
+func (c *counters) snapshot(stage string) Stats {
+	s := Stats{
+		Stage: stage, In: c.in.Load(), Out: c.out.Load(), DeadLetters: c.letters.Load(), Restored: c.restored.Load(),
+		Commits: c.commits.Load(), Aborts: c.aborts.Load(), Rebuilds: c.rebuilds.Load(), Tasks: c.tasks.Load(), Restoring: c.restoring.Load(),
+		Hits: c.hits.Load(), Misses: c.misses.Load(),
+		CycleTime: c.cycleTime.Snapshot(), CommitTime: c.commitTime.Snapshot(), EndToEnd: c.endToEnd.Snapshot(),
+		Joined: c.joined.Load(), Beat: time.Unix(0, c.beat.Load()),
+	}
+	if p := c.partitions.Load(); p != nil {
+		s.Partitions = *p
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.Reasons = maps.Clone(c.reasons)
+	return s
+}
+
+// alive says that the lane moves.
+func (c *counters) alive() { c.beat.Store(time.Now().UnixNano()) }
+
+// left says that the lane has left its group.
+func (c *counters) left() {
+	c.tasks.Store(0)
+	c.restoring.Store(0)
+	c.joined.Store(false)
+	c.partitions.Store(nil)
+}
+
+// count counts a task's committed cycle.
+func (c *counters) count(w *work, now time.Time) {
+	c.in.Add(int64(len(w.records)))
+	c.out.Add(int64(len(w.out) - len(w.letters)))
+	hits, misses := w.task.Reads()
+	c.hits.Add(hits)
+	c.misses.Add(misses)
+	c.endToEnd.Observe(now.Sub(w.records[0].Timestamp), int64(len(w.records))) // the first is the oldest: brokers stamp inboxes
+	if len(w.letters) > 0 {
+		c.letters.Add(int64(len(w.letters)))
+		c.countReasons(w.letters)
+	}
+}
+
+func (c *counters) countReasons(of []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reasons == nil {
+		c.reasons = map[string]int64{}
+	}
+	for _, reason := range of {
+		c.reasons[reason]++
+	}
+}
+
+// sizeEvery is how often the size of local state is looked at: it costs some milliseconds where there are many tables.
+const sizeEvery = 15 * time.Second
+
+// report says where every partition of the lane stands. It runs between cycles, when the tasks are nobody's.
+func (l *lane) report() error {
+	all := make([]PartitionStats, 0, len(l.tasks)+len(l.wanted))
+	for _, at := range l.wanted {
+		all = append(all, PartitionStats{Topic: at.topic, Partition: at.partition})
+	}
+	sized := time.Now()
+	for at, t := range l.tasks {
+		p := PartitionStats{Topic: at.topic, Partition: at.partition, Working: t.Task != nil}
+		if t.store != nil && sized.Sub(t.sized) > sizeEvery {
+			size, err := t.store.Size()
+			if err != nil {
+				return fmt.Errorf("state of %s/%d: %w", at.topic, at.partition, err)
+			}
+			t.size, t.sized = size, sized
+		}
+		p.State = t.size
+		if p.Working {
+			p.Tallies = t.Tallies()
+		} else {
+			p.Restore = t.restore.progress()
+		}
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b PartitionStats) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
+	l.stats.partitions.Store(&all)
+	l.stats.joined.Store(l.given.Load())
+	return nil
 }

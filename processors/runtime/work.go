@@ -28,6 +28,9 @@ type task struct {
 		at      time.Time // when the last one was taken
 		records int       // worked on since
 	}
+
+	size  state.Size // of the store, when it was last looked at
+	sized time.Time
 }
 
 // work is one task's part of a cycle.
@@ -38,7 +41,7 @@ type work struct {
 	records []*kgo.Record // all of them, in order
 	bytes   int           // of what was read
 	out     []*kgo.Record // what was said, dead letters among it
-	letters int
+	letters []string      // the reasons of the dead letters among it
 	changes []stream.Change
 	sealed  bool  // changes are all that changed since they were last written
 	next    int64 // changelog offset behind the changes, once they are written
@@ -50,8 +53,8 @@ type work struct {
 // clear forgets what was said, to begin again.
 func (w *work) clear() {
 	clear(w.out)
-	w.out, w.arena, w.changes = w.out[:0], w.arena[:0], nil
-	w.letters, w.bytes, w.next, w.sealed = 0, 0, 0, false
+	w.out, w.letters, w.arena, w.changes = w.out[:0], w.letters[:0], w.arena[:0], nil
+	w.bytes, w.next, w.sealed = 0, 0, false
 }
 
 // run works on records. Its error is retryable or fatal; a poisonous record is a dead letter and left no trace.
@@ -128,11 +131,11 @@ func decode(ctx context.Context, s *stage, r *kgo.Record, scratch *wire.Scratch)
 
 // say encodes at once: the handler may change the values afterwards. All is said, or nothing.
 func (w *work) say(ctx context.Context, es []stream.Emit) error {
-	before, letters := len(w.out), w.letters
+	before, letters := len(w.out), len(w.letters)
 	for _, e := range es {
 		if err := w.sayOne(ctx, e); err != nil {
 			clear(w.out[before:])
-			w.out, w.letters = w.out[:before], letters
+			w.out, w.letters = w.out[:before], w.letters[:letters]
 			return err
 		}
 	}
@@ -147,8 +150,8 @@ func (w *work) sayOne(ctx context.Context, e stream.Emit) error {
 	}
 	w.arena = append(arena, e.Key...)
 	value, key := w.arena[start:len(arena):len(arena)], w.arena[len(arena):len(w.arena):len(w.arena)]
-	if e.Topic == topics.DeadLetters.Name {
-		w.letters++
+	if letter, ok := e.Value.(*avro.DeadLetter); ok {
+		w.letters = append(w.letters, letter.Reason)
 	}
 	switch {
 	case e.Here:

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -64,6 +65,9 @@ type Store struct {
 	spoilt bool   // found damaged when it was read
 	value  []byte // of the last Get
 	key    []byte
+
+	unflushed atomic.Int64 // changes that are in memory alone, about
+	flushes   int64        // seen by Size
 }
 
 var _ stream.KV = (*Store)(nil)
@@ -250,6 +254,7 @@ func (s *Store) Apply(changes []stream.Change, c Checkpoint) error {
 	if err := b.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
+	s.unflushed.Add(int64(len(changes)))
 	return nil
 }
 

@@ -15,13 +15,14 @@ import (
 // Binder opens a task's stores and holds what is decoded of them. A store's name is part of the key of what it holds: it
 // never changes.
 type Binder struct {
-	kv     KV
-	stores []store
-	scopes map[string]*scope
-	ring   []*scope // all of scopes, for eviction
-	hand   int
-	at     *scope // of the running handler's key
-	held   int    // about how many bytes are decoded
+	kv      KV
+	stores  []store
+	tallies []int // of the stores
+	scopes  map[string]*scope
+	ring    []*scope // all of scopes, for eviction
+	hand    int
+	at      *scope // of the running handler's key
+	held    int    // about how many bytes are decoded
 
 	dirty   []*cell
 	flushed bool // what is dirty has been handed over to be made durable
@@ -30,6 +31,8 @@ type Binder struct {
 	timers  *timers
 	undo    undo
 	fault   error // first store failure; the driver aborts
+
+	hits, misses int64 // reads that found their value decoded, and that did not
 }
 
 // store is a declaration.
@@ -133,6 +136,7 @@ func (b *Binder) addScope(key string) *scope {
 func (b *Binder) value(s *scope, store uint16) *cell {
 	c := &s.slots[store].value
 	if c.rec != nil {
+		b.hits++
 		return c
 	}
 	*c = cell{rec: b.stores[store].record(), scope: s, store: store}
@@ -148,6 +152,7 @@ func (b *Binder) value(s *scope, store uint16) *cell {
 func (b *Binder) entry(s *scope, store uint16, sub string) *cell {
 	in := s.subs(store)
 	if c := in.cells[sub]; c != nil {
+		b.hits++
 		return c
 	}
 	c := &cell{rec: b.stores[store].record(), scope: s, sub: sub, store: store}
@@ -186,6 +191,7 @@ func appendID(b []byte, store, scope, sub string) []byte {
 
 // load reads what is committed into a new cell.
 func (b *Binder) load(c *cell) error {
+	b.misses++
 	of := &b.stores[c.store]
 	id := appendID(make([]byte, 0, 128), of.name, c.scope.key, c.sub)
 	v, err := b.kv.Get(id)

@@ -51,14 +51,13 @@ type SweepHandler[S any] func(ctx context.Context, key, reference string, now ti
 // Processor declares a stage.
 type Processor[S any] struct {
 	Name    string
-	Inbox   topics.Topic     // the one topic a keyed stage reads
-	Feeds   []topics.Topic   // instead of Inbox, for a stage without state
-	State   func(*Binder) S  // opens the stores; nil for a stage without state
-	Inputs  []Input[S]       // a handler per record type
-	Outputs []topics.Name    // the topics it may emit to
-	Timers  TimerHandler[S]  // nil: no timers
-	Sweep   SweepHandler[S]  // nil: depends on no reference data
-	Ready   func(S) []string // nil, or what this task holds back, for readiness and metrics
+	Inbox   topics.Topic    // the one topic a keyed stage reads
+	Feeds   []topics.Topic  // instead of Inbox, for a stage without state
+	State   func(*Binder) S // opens the stores; nil for a stage without state
+	Inputs  []Input[S]      // a handler per record type
+	Outputs []topics.Name   // the topics it may emit to
+	Timers  TimerHandler[S] // nil: no timers
+	Sweep   SweepHandler[S] // nil: depends on no reference data
 
 	// Reuse: handlers keep nothing of a record in stores or emits without cloning it. All records of a type are then decoded into one struct,
 	// whose strings and bytes lie in the record's own.

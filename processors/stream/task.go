@@ -283,6 +283,13 @@ func (t *Task) Dirty() bool { return len(t.b.dirty) > 0 }
 // Held is about how many bytes the task holds decoded.
 func (t *Task) Held() int { return t.b.held }
 
+// Reads says how many reads of state since the last call found their value decoded in memory, and how many did not.
+func (t *Task) Reads() (hits, misses int64) {
+	hits, misses = t.b.hits, t.b.misses
+	t.b.hits, t.b.misses = 0, 0
+	return hits, misses
+}
+
 // Committed makes what was flushed the new ground. About as many bytes as the budget says stay decoded in memory.
 func (t *Task) Committed(budget int) { t.b.committed(budget) }
 

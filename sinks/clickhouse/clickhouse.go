@@ -13,6 +13,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -28,9 +31,10 @@ const stage = "sink.clickhouse"
 
 // Config says where ClickHouse is and how rows go there.
 type Config struct {
-	DSN      string `secret:"true"` // clickhouse://user:password@host:9000/database, as clickhouse-go/v2 reads it; the database must exist
-	Compress bool   // LZ4 on the wire: for a network that is slower than a core
-	Timeout  time.Duration
+	DSN          string `secret:"url"` // clickhouse://user:password@host:9000/database, as clickhouse-go/v2 reads it; the database must exist
+	PasswordFile string // holds the password, and the DSN none; read again when the sink begins anew
+	Compress     bool   // LZ4 on the wire: for a network that is slower than a core
+	Timeout      time.Duration
 
 	Consume sinks.Config
 }
@@ -52,11 +56,42 @@ func (c Config) Validate() error {
 	return errors.Join(append(faults, c.consume("app").Validate())...)
 }
 
+// WithPassword puts the password of the file, if there is one, into the DSN. Its errors never show the DSN.
+func (c Config) WithPassword() (Config, error) {
+	if c.PasswordFile == "" {
+		return c, nil
+	}
+	b, err := os.ReadFile(c.PasswordFile)
+	if err != nil {
+		return c, fmt.Errorf("read clickhouse.password_file: %w", err)
+	}
+	u, err := url.Parse(c.DSN)
+	if err != nil || u.Host == "" {
+		return c, errDSN
+	}
+	if _, twice := u.User.Password(); twice || u.Query().Has("password") {
+		return c, errors.New("clickhouse.dsn holds a password and clickhouse.password_file is set: give one of them")
+	}
+	password := strings.TrimRight(string(b), "\r\n")
+	if password == "" {
+		return c, fmt.Errorf("read clickhouse.password_file: %s is empty", c.PasswordFile)
+	}
+	u.User = url.UserPassword(u.User.Username(), password)
+	c.DSN, c.PasswordFile = u.String(), ""
+	return c, nil
+}
+
+var errDSN = errors.New("clickhouse dsn: must read clickhouse://user:password@host:port/database, with the port of the native protocol")
+
 // options reads the DSN. Its error never shows the DSN, which holds a password.
 func (c Config) options() (*clickhouse.Options, error) {
+	c, err := c.WithPassword()
+	if err != nil {
+		return nil, err
+	}
 	o, err := clickhouse.ParseDSN(c.DSN)
 	if err != nil || len(o.Addr) == 0 || o.Protocol != clickhouse.Native {
-		return nil, errors.New("clickhouse dsn: must read clickhouse://user:password@host:port/database, with the port of the native protocol")
+		return nil, errDSN
 	}
 	if c.Compress {
 		o.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
@@ -85,6 +120,8 @@ func (c Config) consume(app string) sinks.Config {
 
 // Sink reads [Topics] and writes ClickHouse. It is a [sinks.Sink].
 type Sink struct {
+	cfg      Config
+	options  *clickhouse.Options // of the connections
 	conn     driver.Conn
 	bulk     *bulk
 	writer   *writer
@@ -96,24 +133,49 @@ func New(cfg Config, app string, codec sinks.Codec, opts ...kgo.Opt) (*Sink, err
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	options, err := cfg.options()
-	if err != nil {
+	s := &Sink{cfg: cfg, writer: &writer{timeout: cfg.Timeout, ask: true, token: true}}
+	if err := s.connect(); err != nil {
 		return nil, err
 	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		return nil, fmt.Errorf("open ClickHouse: %w", err)
-	}
-	s := &Sink{conn: conn, bulk: newBulk(options, conn.Ping)}
-	s.writer = &writer{conn: conn, bulk: s.bulk, timeout: cfg.Timeout, ask: true, token: true}
+	var err error
 	if s.consumer, err = sinks.NewConsumer(cfg.consume(app), s.writer, codec, opts...); err != nil {
-		return nil, errors.Join(err, conn.Close())
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// Run works until ctx ends, which is no error, or an error that no retry cures.
-func (s *Sink) Run(ctx context.Context) error { return s.consumer.Run(ctx) }
+func (s *Sink) connect() (err error) {
+	if s.options, err = s.cfg.options(); err != nil {
+		return err
+	}
+	if s.conn, err = clickhouse.Open(s.options); err != nil {
+		return fmt.Errorf("open ClickHouse: %w", err)
+	}
+	s.bulk = newBulk(s.options, s.conn.Ping)
+	s.writer.conn, s.writer.bulk = s.conn, s.bulk
+	return nil
+}
+
+// Run works until ctx ends, which is no error, or an error that no retry cures. It may be run again then, with the password
+// that the file holds by then.
+func (s *Sink) Run(ctx context.Context) error {
+	if err := s.renew(); err != nil {
+		return err
+	}
+	return s.consumer.Run(ctx)
+}
+
+// renew connects anew where the password was changed.
+func (s *Sink) renew() error {
+	o, err := s.cfg.options()
+	if err != nil || o.Auth == s.options.Auth {
+		return err
+	}
+	return errors.Join(s.Close(), s.connect())
+}
+
+// Stats says what the sink did and where it stands.
+func (s *Sink) Stats() sinks.Stats { return s.consumer.Stats() }
 
 // Close closes the connections; call it after Run.
 func (s *Sink) Close() error { return errors.Join(s.bulk.close(), s.conn.Close()) }

@@ -45,6 +45,7 @@ var rules = []rule{
 	{pkg: "avro", never: []string{module + "/topics/...", module + "/processors/..."}},
 
 	{pkg: "topics/fault"},
+	{pkg: "topics/meter"},
 	{pkg: "topics/wire", may: []string{"topics", "topics/fault", "avro", registry, avroLib, "golang.org/x/sync/..."}, never: []string{module + "/processors/..."}},
 	{pkg: "topics", may: []string{"avro"}, never: []string{kgo, module + "/processors/...", module + "/sinks/..."}},
 
@@ -52,7 +53,7 @@ var rules = []rule{
 	// The model reaches the contract because sets of facts and hops are kept in its stores.
 	{pkg: "processors/model/...", may: []string{"processors/model/...", "processors/stream", "topics", "topics/fault", "avro", decimals, geometry}, never: []string{kgo, module + "/processors/runtime"}, loose: randomness},
 	{pkg: "processors/state", may: []string{"processors/stream", "avro", "topics", "topics/fault", "github.com/cockroachdb/pebble/v2/..."}, never: []string{kgo}},
-	{pkg: "processors/runtime", may: []string{"processors/stream", "processors/state", "topics", "topics/fault", "topics/wire", "avro", kafka, retries, "golang.org/x/sync/..."},
+	{pkg: "processors/runtime", may: []string{"processors/stream", "processors/state", "topics", "topics/fault", "topics/meter", "topics/wire", "avro", kafka, retries, "golang.org/x/sync/..."},
 		never: []string{viper, module + "/processors/normalise", module + "/processors/track", module + "/processors/resolve", module + "/processors/loads", module + "/processors/shipments", module + "/processors/orders"}},
 	{pkg: "processors/sim", may: []string{"processors/stream", "topics", "topics/fault", "avro"}, never: []string{kgo}},
 	{pkg: "processors", may: []string{"processors/*", "processors/stream", "topics", "topics/fault", "avro"}, never: []string{module + "/processors/runtime", kgo}},
@@ -62,7 +63,7 @@ var rules = []rule{
 	{pkg: "processors/*/...", may: []string{"processors/stream", "processors/model/...", "topics", "topics/fault", "avro", decimals, geometry, yaml},
 		never: []string{kgo, viper, module + "/processors/runtime"}, loose: append(randomness, logging...)},
 
-	{pkg: "sinks/...", may: []string{"sinks/...", "topics", "topics/fault", "topics/wire", "avro", kafka, "github.com/ClickHouse/...", "github.com/pressly/goose/v3/...", retries, "golang.org/x/sync/...", clickhouseTypes, "github.com/google/uuid"},
+	{pkg: "sinks/...", may: []string{"sinks/...", "topics", "topics/fault", "topics/meter", "topics/wire", "avro", kafka, "github.com/ClickHouse/...", "github.com/pressly/goose/v3/...", retries, "golang.org/x/sync/...", clickhouseTypes, "github.com/google/uuid"},
 		never: []string{module + "/processors/...", viper}},
 
 	{pkg: "cmd/internal/arch"},

@@ -29,6 +29,7 @@ type Config struct {
 	Runtime    runtime.Config
 	Processors processors.Config
 	Ticks      Ticks
+	Ops        Ops
 	Log        Log
 }
 
@@ -39,6 +40,14 @@ var derived = []string{"runtime.app", "runtime.brokers", "clickhouse.consume.gro
 func (c *Config) derive() {
 	c.Runtime.App, c.Runtime.Brokers = c.Kafka.App, c.Kafka.Brokers
 	c.Registry.part()
+}
+
+// Use leads to other servers, which are asked in the clear and without a login but what the addresses hold.
+func (c *Config) Use(brokers []string, registry, dsn string) {
+	c.Kafka.Brokers, c.Kafka.TLS, c.Kafka.SASL = brokers, TLS{}, SASL{}
+	c.Registry = Registry{URL: registry}
+	c.ClickHouse.DSN, c.ClickHouse.PasswordFile = dsn, ""
+	c.derive()
 }
 
 // part takes user and password out of the URL: errors and logs show it.
@@ -55,40 +64,25 @@ func (r *Registry) part() {
 	r.URL = u.String()
 }
 
-// Kafka says which cluster, and who we are to it.
-type Kafka struct {
-	Brokers     []string // host:port
-	App         string   // first part of group names, transactional ids and changelogs: one per deployment
-	Replication int16    // of topics that are created; -1: the cluster's default
-	TLS         TLS
-	SASL        SASL
-}
-
-// TLS of the connections to Kafka.
-type TLS struct {
-	Enabled  bool
-	CAFile   string // PEM; empty: the system's
-	CertFile string // PEM of the client's certificate, if it has one
-	KeyFile  string
-}
-
-// SASL of the connections to Kafka.
-type SASL struct {
-	Mechanism string // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; empty: none
-	User      string
-	Password  string `secret:"true"`
-}
-
 // Registry is the schema registry, Confluent's protocol.
 type Registry struct {
-	URL      string
-	User     string
-	Password string `secret:"true"`
+	URL          string
+	User         string
+	Password     string `secret:"true"`
+	PasswordFile string // holds the password; read again at each request
 }
 
 // Ticks let time pass in the inboxes.
 type Ticks struct {
 	Every time.Duration // between ticks of one partition
+}
+
+// Ops is what those who run the process see of it over HTTP: health, metrics, profiles.
+type Ops struct {
+	Listen       string        // host:port; empty: off
+	Pprof        bool          // profiles under /debug/pprof
+	StalledAfter time.Duration // a lane or sink that makes no move for longer is dead, says /livez
+	LagEvery     time.Duration // between two looks at how far stages and sink are behind
 }
 
 // Log is what the process says on standard error.
@@ -107,6 +101,7 @@ func Default() Config {
 		Runtime:    runtime.DefaultConfig(),
 		Processors: processors.DefaultConfig(),
 		Ticks:      Ticks{Every: time.Second},
+		Ops:        Ops{Listen: "127.0.0.1:9180", StalledAfter: 5 * time.Minute, LagEvery: 10 * time.Second},
 		Log:        Log{Level: slog.LevelInfo, Format: "text"},
 	}
 	c.Runtime.StateDir = ".waybill/state"
@@ -116,31 +111,20 @@ func Default() Config {
 
 // Validate lists every fault, each naming its key and what to do.
 func (c Config) Validate() error {
-	errs := append(c.Kafka.faults(), c.otherFaults()...)
+	errs := slices.Concat(c.Kafka.faults(), c.Ops.faults(), c.otherFaults())
 	return errors.Join(append(errs, c.ClickHouse.Validate(), c.Runtime.Validate(), c.Processors.Validate())...)
 }
 
-func (k Kafka) faults() []error {
+func (o Ops) faults() []error {
 	var errs []error
-	if len(k.Brokers) == 0 {
-		errs = append(errs, errors.New("kafka.brokers is empty: give host:port of at least one broker"))
+	if _, _, err := net.SplitHostPort(o.Listen); o.Listen != "" && err != nil {
+		errs = append(errs, fmt.Errorf("ops.listen is %q: give host:port, or nothing to turn it off", o.Listen))
 	}
-	for _, b := range k.Brokers {
-		if _, _, err := net.SplitHostPort(b); err != nil {
-			errs = append(errs, fmt.Errorf("kafka.brokers: %q is not host:port", b))
-		}
+	if o.StalledAfter < time.Minute {
+		errs = append(errs, fmt.Errorf("ops.stalled_after is %v: give a minute or more: a transaction may take %v", o.StalledAfter, runtime.DefaultConfig().TransactionTimeout))
 	}
-	if k.App == "" {
-		errs = append(errs, errors.New("kafka.app is empty: give a name that no other deployment on this cluster has"))
-	}
-	if k.Replication == 0 || k.Replication < -1 {
-		errs = append(errs, fmt.Errorf("kafka.replication is %d: give 1 or more, or -1 for the cluster's default", k.Replication))
-	}
-	if !slices.Contains([]string{"", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}, k.SASL.Mechanism) {
-		errs = append(errs, fmt.Errorf("kafka.sasl.mechanism is %q: give PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, or leave it empty", k.SASL.Mechanism))
-	}
-	if (k.TLS.CertFile == "") != (k.TLS.KeyFile == "") {
-		errs = append(errs, errors.New("kafka.tls.cert_file and kafka.tls.key_file go together: give both or neither"))
+	if o.LagEvery <= 0 {
+		errs = append(errs, fmt.Errorf("ops.lag_every is %v: give a positive duration such as 10s", o.LagEvery))
 	}
 	return errs
 }
@@ -160,6 +144,12 @@ func (c Config) otherFaults() []error {
 	}
 	if u, err := url.Parse(c.Registry.URL); err != nil || u.Host == "" || !strings.HasPrefix(u.Scheme, "http") {
 		errs = append(errs, fmt.Errorf("registry.url%s: give http://host:port or https://host:port", shown(c.Registry.URL)))
+	}
+	if c.Registry.Password != "" && c.Registry.PasswordFile != "" {
+		errs = append(errs, errors.New("registry.password and registry.password_file are both set: give one of them"))
+	}
+	if c.Registry.User == "" && c.Registry.PasswordFile != "" {
+		errs = append(errs, errors.New("registry.user is empty: registry.password_file is whose?"))
 	}
 	if c.Ticks.Every <= 0 {
 		errs = append(errs, fmt.Errorf("ticks.every is %v: give a positive duration such as 1s", c.Ticks.Every))

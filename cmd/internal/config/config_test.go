@@ -56,6 +56,7 @@ func TestPrecedence(t *testing.T) {
 func TestEnvironmentWithoutFile(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("WAYBILL_KAFKA_BROKERS", "x:1,y:2")
+	t.Setenv("WAYBILL_KAFKA_TLS_ENABLED", "true")
 	t.Setenv("WAYBILL_KAFKA_TLS_CA_FILE", "ca.pem")
 	l, err := Load(Where{})
 	if err != nil {
@@ -91,6 +92,8 @@ func TestAllFaultsAtOnce(t *testing.T) {
 
 func TestSecretsAreMasked(t *testing.T) {
 	t.Chdir(t.TempDir())
+	t.Setenv("WAYBILL_KAFKA_SASL_MECHANISM", Plain)
+	t.Setenv("WAYBILL_KAFKA_SASL_USER", "me")
 	t.Setenv("WAYBILL_KAFKA_SASL_PASSWORD", "hunter2")
 	t.Setenv("WAYBILL_REGISTRY_URL", "http://me:hunter2@host:8081")
 	l, err := Load(Where{})
@@ -107,6 +110,83 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 	if got := setting(t, l, "kafka.sasl.password").Value; got != Masked {
 		t.Errorf("a set secret shows as %q, want %q", got, Masked)
+	}
+}
+
+// Whatever is a secret, by its tag or its name, is masked, however much it looks like an address.
+func TestEverySecretIsMasked(t *testing.T) {
+	var c Config
+	secrets := 0
+	for _, k := range leaves(&c) {
+		name := k.key[strings.LastIndex(k.key, ".")+1:]
+		sounds := (strings.Contains(name, "password") || strings.Contains(name, "secret")) && !strings.HasSuffix(name, "_file")
+		if sounds && k.secret != "true" {
+			t.Errorf("%s sounds like a secret and its field has no tag", k.key)
+		}
+		if k.secret == "" {
+			continue
+		}
+		secrets++
+		for _, secret := range []string{"hunter2", "http://hunter2", "http://me:hunter2@host/?password=hunter2", "me:hun\x00ter2@"} {
+			if k.secret == "url" && secret == "http://hunter2" {
+				continue // there it is an address
+			}
+			k.field.SetString(secret)
+			if shown := show(k); strings.Contains(shown, "hun") {
+				t.Errorf("%s=%q shows as %s", k.key, secret, shown)
+			}
+		}
+	}
+	if secrets < 4 {
+		t.Errorf("only %d secrets were found", secrets)
+	}
+}
+
+func TestLoginFaults(t *testing.T) {
+	tests := []struct {
+		name, file, want string
+	}{
+		{"no mechanism", "kafka: {sasl: {user: me}}", "set kafka.sasl.mechanism"},
+		{"no user", "kafka: {sasl: {mechanism: PLAIN, password: x}}", "kafka.sasl.user is empty"},
+		{"no password", "kafka: {sasl: {mechanism: SCRAM-SHA-256, user: me}}", "kafka.sasl.password and kafka.sasl.password_file are empty"},
+		{"two passwords", "kafka: {sasl: {mechanism: PLAIN, user: me, password: x, password_file: y}}", "are both set"},
+		{"no token", "kafka: {sasl: {mechanism: OAUTHBEARER}}", "kafka.sasl.token_file and kafka.sasl.oidc.token_url are empty"},
+		{"no client", "kafka: {sasl: {mechanism: OAUTHBEARER, oidc: {token_url: 'https://idp/token', client_secret: x}}}", "kafka.sasl.oidc.client_id is empty"},
+		{"no secret", "kafka: {sasl: {mechanism: OAUTHBEARER, oidc: {token_url: 'https://idp/token', client_id: x}}}", "client_secret_file are empty"},
+		{"a secret in the address", "kafka: {sasl: {mechanism: OAUTHBEARER, oidc: {token_url: 'https://me:hunter2@idp', client_id: x, client_secret: y}}}", "kafka.sasl.oidc.token_url cannot be read"},
+		{"certificate without key", "kafka: {tls: {enabled: true, cert_file: x}}", "go together"},
+		{"TLS not enabled", "kafka: {tls: {ca_file: x}}", "not enabled"},
+		{"two registry passwords", "registry: {user: me, password: x, password_file: y}", "registry.password and registry.password_file are both set"},
+		{"a registry password of nobody", "registry: {password_file: y}", "registry.user is empty"},
+		{"two ClickHouse passwords", "clickhouse: {dsn: 'clickhouse://me:hunter2@host:9000/db', password_file: config_test.go}", "clickhouse.dsn holds a password"},
+		{"no ClickHouse password", "clickhouse: {password_file: none}", "read clickhouse.password_file"},
+		{"an address that is none", "ops: {listen: '9180'}", "ops.listen"},
+		{"no patience", "ops: {stalled_after: 1s}", "ops.stalled_after"},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := Load(Where{File: write(t, "w.yaml", tc.file)})
+			if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("got %v, want something about %q", err, tc.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "\n") {
+				t.Errorf("more than one fault: %v", err)
+			}
+		})
+	}
+}
+
+func TestReadSecret(t *testing.T) {
+	file := write(t, "secret", "hunter2\r\n")
+	for _, in := range [][2]string{{"hunter2", ""}, {"", file}, {"ignored", file}} {
+		if got, err := ReadSecret(in[0], "some.key", in[1]); got != "hunter2" || err != nil {
+			t.Errorf("%q: got %q, %v", in, got, err)
+		}
+	}
+	for _, file := range []string{write(t, "empty", "\n"), filepath.Join(t.TempDir(), "none")} {
+		if _, err := ReadSecret("", "some.key", file); err == nil || !strings.Contains(err.Error(), "some.key") {
+			t.Errorf("%s: %v", file, err)
+		}
 	}
 }
 

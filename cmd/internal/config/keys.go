@@ -12,7 +12,7 @@ import (
 type leaf struct {
 	key    string // such as kafka.tls.ca_file
 	field  reflect.Value
-	secret bool
+	secret string // the field's tag: "true", or "url" for an address that may hold a password; empty: none
 }
 
 // env is the variable that sets the key.
@@ -38,7 +38,7 @@ func below(prefix string, v reflect.Value, out []leaf) []leaf {
 			out = below(key+".", v.Field(i), out)
 			continue
 		}
-		out = append(out, leaf{key: key, field: v.Field(i), secret: f.Tag.Get("secret") == "true"})
+		out = append(out, leaf{key: key, field: v.Field(i), secret: f.Tag.Get("secret")})
 	}
 	return out
 }

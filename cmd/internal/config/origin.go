@@ -34,10 +34,10 @@ func originOf(v *viper.Viper, k leaf, w Where, file string) string {
 	return "default"
 }
 
-// show is a value as text. A secret is only said to be set; of a DSN the password alone is hidden.
+// show is a value as text. A secret is only said to be set; of an address that may hold one the password alone is hidden.
 func show(k leaf) string {
-	if text, ok := k.field.Interface().(string); k.secret && ok {
-		return mask(text)
+	if text, ok := k.field.Interface().(string); k.secret != "" && ok {
+		return mask(text, k.secret == "url")
 	}
 	switch v := k.field.Interface().(type) {
 	case []string:
@@ -49,12 +49,11 @@ func show(k leaf) string {
 	}
 }
 
-func mask(secret string) string {
-	u, err := url.Parse(secret)
-	switch {
-	case secret == "":
+func mask(secret string, address bool) string {
+	if secret == "" {
 		return ""
-	case err == nil && u.Host != "":
+	}
+	if u, err := url.Parse(secret); address && err == nil && u.Host != "" {
 		return redact(secret) // where to connect is no secret
 	}
 	return Masked

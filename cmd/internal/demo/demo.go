@@ -65,8 +65,8 @@ func Run(ctx context.Context, o Options) (res Result, err error) {
 		return res, err
 	}
 	cfg := o.Config
-	cfg.Kafka.Brokers, cfg.Registry.URL, cfg.ClickHouse.DSN = res.Rig.Kafka.Brokers(), res.Rig.Registry.URL(), res.Rig.ClickHouse.DSN()
-	cfg.Runtime.Brokers, cfg.Runtime.StateDir = cfg.Kafka.Brokers, dir
+	cfg.Use(res.Rig.Kafka.Brokers(), res.Rig.Registry.URL(), res.Rig.ClickHouse.DSN())
+	cfg.Runtime.StateDir = dir
 	cfg.Processors.Track.Settle = settle
 	cfg.ClickHouse.Consume.Linger = 200 * time.Millisecond
 	line, err := pipeline.Open(ctx, cfg, o.Log)

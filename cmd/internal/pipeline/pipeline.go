@@ -4,15 +4,14 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
-	"golang.org/x/sync/errgroup"
 
 	"waybill/cmd/internal/cluster"
 	"waybill/cmd/internal/config"
@@ -59,7 +58,12 @@ func (l *Line) Close() { l.Client.Close() }
 func Registry(c config.Registry) (*sr.Client, error) {
 	opts := []sr.ClientOpt{sr.URLs(c.URL)}
 	if c.User != "" {
-		opts = append(opts, sr.BasicAuth(c.User, c.Password))
+		login := func(req *http.Request) error {
+			password, err := config.ReadSecret(c.Password, "registry.password_file", c.PasswordFile)
+			req.SetBasicAuth(c.User, password)
+			return err
+		}
+		opts = append(opts, sr.PreReq(login))
 	}
 	client, err := sr.NewClient(opts...)
 	if err != nil {
@@ -90,49 +94,6 @@ func (l *Line) Prepare(ctx context.Context) (p Prepared, err error) {
 	}
 	p.Migrations, err = clickhouse.Migrate(ctx, l.Config.ClickHouse)
 	return p, err
-}
-
-// Run says what runs in this process.
-type Run struct {
-	Stages []string // by name; empty: all
-	Sink   bool
-	Ticks  bool // let time pass, every ticks.every
-}
-
-// Run runs until ctx ends or a part meets an error that no retry cures, which ends the others.
-func (l *Line) Run(ctx context.Context, r Run) error {
-	specs, err := l.chosen(r.Stages)
-	if err != nil {
-		return err
-	}
-	if err := l.Codec.Prepare(ctx, topics.All()...); err != nil {
-		return fmt.Errorf("prepare the schemas: run `waybill schemas register` first: %w", err)
-	}
-	opts, err := cluster.Options(l.Config.Kafka)
-	if err != nil {
-		return err
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	if len(specs) > 0 {
-		engine, err := runtime.New(l.Config.Runtime, runtime.Deps{Decoder: l.Codec, Encoder: l.Codec, Log: l.Log, Kafka: opts}, specs...)
-		if err != nil {
-			return err
-		}
-		group.Go(func() error { return engine.Run(ctx) })
-	}
-	if r.Sink {
-		cfg := l.Config.ClickHouse
-		cfg.Consume.Log = l.Log
-		sink, err := clickhouse.New(cfg, l.Config.Kafka.App, l.Codec, opts...)
-		if err != nil {
-			return err
-		}
-		group.Go(func() error { return errors.Join(sink.Run(ctx), sink.Close()) })
-	}
-	if r.Ticks {
-		group.Go(func() error { return l.ticker(specs).Run(ctx, l.Config.Ticks.Every, l.Log) })
-	}
-	return group.Wait()
 }
 
 // chosen are the specs by name, in the order of the straight line.
