@@ -41,6 +41,7 @@ type store struct {
 	record  func() avro.Record
 	size    int  // of a decoded value, what it points to left out
 	index   bool // an Index
+	cold    bool // values leave memory once they are durable
 	version byte // of the form of its values
 	migrate func(from byte, old []byte, into avro.Record) error
 }
@@ -377,6 +378,21 @@ func (b *Binder) clean(c *cell) {
 	}
 	if d, ok := c.rec.(*due); ok {
 		d.committed, d.known = d.at, c.present
+	}
+	if b.stores[c.store].cold {
+		b.release(c)
+	}
+}
+
+// release forgets a clean cell; its name stays listed.
+func (b *Binder) release(c *cell) {
+	s := c.scope
+	s.size -= c.size
+	b.held -= c.size
+	if at := &s.slots[c.store]; at.subs != nil {
+		delete(at.subs.cells, c.sub)
+	} else {
+		at.cell = nil
 	}
 }
 

@@ -25,6 +25,10 @@ func Migrated(version byte, migrate func(from byte, old []byte, into avro.Record
 	return func(s *store) { s.version, s.migrate = version, migrate }
 }
 
+// Cold says that a store's values are seldom read once they are written, such as history of which only the newest is worked on:
+// none stays decoded behind the commit that made it durable, as long as its key is in use.
+func Cold() Option { return func(s *store) { s.cold = true } }
+
 func declare[V any, P record[V]](name string, opts []Option) store {
 	s := store{name: name, record: func() avro.Record { return P(new(V)) }, size: int(reflect.TypeFor[V]().Size()), version: 1}
 	for _, o := range opts {

@@ -9,6 +9,7 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/stream"
+	"waybill/topics/fault"
 )
 
 // one is the device of a fleet of one, and its head, at hand.
@@ -104,5 +105,42 @@ func TestKeepsNoStringOfARecord(t *testing.T) {
 		if bytes.ContainsRune(fact.Append(nil), '?') {
 			t.Errorf("%+v", fact)
 		}
+	}
+}
+
+// TestABadKeyChangesNothing, so that a flood of them costs no cycle.
+func TestABadKeyChangesNothing(t *testing.T) {
+	task, err := New(DefaultConfig()).NewTask(stream.Nothing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newFleet(1, time.Second).next()
+	r.Key = []byte("acme")
+	if err := task.Process(context.Background(), r, nil); fault.Of(err) != fault.Poison || task.Tainted() || task.Dirty() {
+		t.Errorf("%v, tainted %v, dirty %v", err, task.Tainted(), task.Dirty())
+	}
+}
+
+// TestBlocksLeaveMemory: what a device holds decoded does not grow with its history.
+func TestBlocksLeaveMemory(t *testing.T) {
+	task, err := New(DefaultConfig()).NewTask(stream.Nothing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, held := newFleet(1, time.Second), 0
+	for i := range 8 * 3600 {
+		if err := task.Process(context.Background(), f.next(), func([]stream.Emit) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if i%30 == 29 {
+			if _, err := task.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			task.Committed(1 << 30)
+			held = max(held, task.Held())
+		}
+	}
+	if t.Logf("at most %d bytes", held); held > 8000 {
+		t.Errorf("%d bytes held behind a snapshot", held)
 	}
 }

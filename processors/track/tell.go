@@ -2,7 +2,6 @@ package track
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"waybill/avro"
@@ -39,9 +38,8 @@ func (d *device) tell(head *avro.TrackHead, t teller) (out stream.Emits) {
 	return out
 }
 
-// fact keeps no string of the record: its key may lie in a buffer that the next record overwrites.
 func (t *teller) fact(s avro.Stay) *avro.Fact {
-	parts := topics.SplitKey(strings.Clone(t.key)) // tenant, issuer, device: onPosition saw to it
+	parts := topics.SplitKey(t.key) // tenant, issuer, device: onPosition saw to it
 	return &avro.Fact{
 		Tenant: parts[0], Classifier: avro.ClassifierActual,
 		Identifiers: []avro.Identifier{ids.Of(avro.IdentifierKindDevice, parts[1], parts[2])},

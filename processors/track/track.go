@@ -48,7 +48,7 @@ type device struct {
 func bind(l limits, b *stream.Binder) *device {
 	return &device{
 		head:     stream.ValueOf[avro.TrackHead](b, "head"),
-		blocks:   stream.MapOf[avro.TrackBlock](b, "block"),
+		blocks:   stream.MapOf[avro.TrackBlock](b, "block", stream.Cold()),
 		timers:   b.Timers(),
 		detector: detector{limits: l},
 	}
@@ -59,10 +59,10 @@ const settleTimer = "settle"
 // onPosition uses a position in order at once. A late one is filed; what it changes is told when the timer fires, since a
 // device that sends its backlog would otherwise restate the same stays with every fix.
 func onPosition(_ context.Context, key string, ev stream.Event[avro.Position], d *device) (stream.Emits, error) {
-	head := d.head.Edit()
-	if !head.Newest.Ok && strings.Count(key, "|") != 2 { // a device with a fix had a good key
+	if head, _ := d.head.Get(); !head.Newest.Ok && strings.Count(key, "|") != 2 { // a device with a fix had a good key
 		return stream.Emits{}, fault.Poisonf("BAD_KEY", "position under key %q: want tenant|issuer|device", key)
 	}
+	head := d.head.Edit()
 	if d.refuse(&head.Counts, ev.Value, ev.Time) {
 		return stream.Emits{}, nil
 	}
