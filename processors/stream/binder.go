@@ -17,7 +17,7 @@ import (
 type Binder struct {
 	kv      KV
 	stores  []store
-	tallies []int // of the stores
+	tallies []uint16 // of the stores
 	scopes  map[string]*scope
 	ring    []*scope // all of scopes, for eviction
 	hand    int
@@ -387,12 +387,12 @@ func (b *Binder) clean(c *cell) {
 // release forgets a clean cell; its name stays listed.
 func (b *Binder) release(c *cell) {
 	s := c.scope
-	s.size -= c.size
-	b.held -= c.size
+	s.size -= int(c.size)
+	b.held -= int(c.size)
 	if at := &s.slots[c.store]; at.subs != nil {
 		delete(at.subs.cells, c.sub)
 	} else {
-		at.cell = nil
+		*c = cell{}
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // after a restart, and shown as a metric under its name.
 type Tally struct {
 	b  *Binder
-	no int
+	no uint16
 }
 
 // TallyOf opens a Tally. Its name is a noun in snake case: metrics show it.
@@ -30,7 +30,7 @@ func (t *Tally) Add(n int64) {
 }
 
 // tally gives the cell of a Tally, which belongs to the task.
-func (b *Binder) tally(no int) *cell { return b.value(b.scope(""), no) }
+func (b *Binder) tally(no uint16) *cell { return b.value(b.scope(""), no) }
 
 // Tallies gives the task's counts by name; nil where it keeps none. It is a driver's, between cycles.
 func (t *Task) Tallies() map[string]int64 {
