@@ -127,6 +127,7 @@ func properties(dir, broker, controller string) string {
 		"transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1", "transaction.state.log.num.partitions=4",
 		"share.coordinator.state.topic.replication.factor=1", "share.coordinator.state.topic.min.isr=1",
 		"auto.create.topics.enable=false", "group.initial.rebalance.delay.ms=0", "group.min.session.timeout.ms=200",
+		"group.consumer.min.session.timeout.ms=200", "group.consumer.min.heartbeat.interval.ms=50",
 		"transaction.abort.timed.out.transaction.cleanup.interval.ms=200",
 	}, "\n") + "\n"
 }

@@ -24,31 +24,35 @@ func TestApacheKafka(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = broker.Stop() })
-	on := func(name string, test func(*testing.T, *cluster)) {
-		t.Run(name, func(t *testing.T) {
-			k := connect(t, broker.Brokers())
-			k.wipe(t)
-			k.create(t, counting())
-			test(t, k)
+	for _, p := range protocols {
+		on := func(name string, test func(*testing.T, *cluster)) {
+			t.Run(fmt.Sprint(p, "/", name), func(t *testing.T) {
+				k := connect(t, broker.Brokers())
+				k.protocol = p
+				k.wipe(t)
+				k.create(t, counting())
+				test(t, k)
+			})
+		}
+		for _, c := range crashes {
+			on(fmt.Sprint("restart after ", c.point, c.n), func(t *testing.T, k *cluster) { k.crashThenRestart(t, c) })
+		}
+		for _, c := range crashes {
+			if c.n != 1 {
+				on(fmt.Sprint("move after ", c.point, c.n), func(t *testing.T, k *cluster) { k.crashThenMove(t, c) })
+			}
+		}
+		on("an evicted member cannot fence", func(t *testing.T, k *cluster) { k.evictedCannotFence(t) })
+		for _, point := range []string{"processed", "flushed"} {
+			on("a zombie wakes after "+point, func(t *testing.T, k *cluster) { k.zombieWakes(t, point) })
+		}
+		on("scale out and in", func(t *testing.T, k *cluster) { k.scaleOutAndIn(t) })
+		on("kills and moves", func(t *testing.T, k *cluster) {
+			seed := uint64(time.Now().UnixNano())
+			t.Logf("seed %d", seed)
+			k.killsAndMoves(t, 6, seed)
 		})
 	}
-	for _, c := range crashes {
-		on(fmt.Sprint("restart after ", c.point, c.n), func(t *testing.T, k *cluster) { k.crashThenRestart(t, c) })
-	}
-	for _, c := range crashes {
-		if c.n != 1 {
-			on(fmt.Sprint("move after ", c.point, c.n), func(t *testing.T, k *cluster) { k.crashThenMove(t, c) })
-		}
-	}
-	on("an evicted member cannot fence", func(t *testing.T, k *cluster) { k.evictedCannotFence(t) })
-	for _, point := range []string{"processed", "flushed"} {
-		on("a zombie wakes after "+point, func(t *testing.T, k *cluster) { k.zombieWakes(t, point) })
-	}
-	on("kills and moves", func(t *testing.T, k *cluster) {
-		seed := uint64(time.Now().UnixNano())
-		t.Logf("seed %d", seed)
-		k.killsAndMoves(t, 6, seed)
-	})
 }
 
 // wipe removes the topics and the group of the test before. Kafka takes its time: members must be gone, and a deleted topic

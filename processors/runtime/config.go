@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -13,6 +14,10 @@ type Config struct {
 	Instance string   // this process among its peers, such as the ordinal of its pod: unique, and the same after a restart
 	Brokers  []string // host:port, some of the cluster
 	StateDir string   // local disk for state; one an instance
+	Mode     Mode     // what a crash may do to what is said: exactly-once or at-least-once
+
+	GroupProtocol    Protocol // who shares out the partitions: auto, classic (the members) or consumer (the brokers, KIP-848)
+	StaticMembership bool     // an instance that stops keeps its partitions until the session timeout: it is expected back
 
 	CommitInterval     time.Duration // longest cycle; what is said becomes visible so much later
 	CycleRecords       int           // most records of a cycle
@@ -30,7 +35,7 @@ type Config struct {
 // DefaultConfig is what runs well without further thought, but for App's peers sharing an Instance.
 func DefaultConfig() Config {
 	return Config{
-		App: "waybill", Instance: "0", Brokers: []string{"127.0.0.1:9092"}, StateDir: "state",
+		App: "waybill", Instance: "0", Brokers: []string{"127.0.0.1:9092"}, StateDir: "state", Mode: ExactlyOnce, GroupProtocol: AutoProtocol,
 		CommitInterval: 100 * time.Millisecond, CycleRecords: 50_000, CycleBytes: 8 << 20,
 		SessionTimeout: 10 * time.Second, RebalanceTimeout: 20 * time.Second, TransactionTimeout: 40 * time.Second,
 		MaxMessageBytes: 1_000_012, CacheBytes: 256 << 20, HotBytes: 512 << 20,
@@ -52,6 +57,9 @@ func (c Config) Validate() error {
 	refuse(!name.MatchString(c.Instance), "instance %q: want letters, digits, dot, dash and underscore", c.Instance)
 	refuse(len(c.Brokers) == 0, "brokers: want at least one host:port")
 	refuse(c.StateDir == "", "state dir: want a directory on local disk")
+	refuse(c.Mode != ExactlyOnce && c.Mode != AtLeastOnce, "mode %q: want %s or %s", c.Mode, ExactlyOnce, AtLeastOnce)
+	refuse(!slices.Contains([]Protocol{AutoProtocol, ClassicProtocol, ConsumerProtocol}, c.GroupProtocol),
+		"group protocol %q: want %s, %s or %s", c.GroupProtocol, AutoProtocol, ClassicProtocol, ConsumerProtocol)
 	refuse(c.CommitInterval <= 0, "commit interval %s: want more than 0", c.CommitInterval)
 	refuse(c.CycleRecords <= 0, "cycle records %d: want more than 0", c.CycleRecords)
 	refuse(c.CycleBytes <= 0, "cycle bytes %d: want more than 0", c.CycleBytes)
@@ -74,3 +82,10 @@ func (c Config) Group(stage string) string { return c.App + "." + stage }
 func (c Config) transactionalID(stage string) string {
 	return fmt.Sprintf("%s.%s.%s.0", c.App, stage, c.Instance)
 }
+
+// instanceID is the name by which a group knows a static member again.
+func (c Config) instanceID(stage string) string {
+	return fmt.Sprintf("%s.%s.%s", c.App, stage, c.Instance)
+}
+
+func (c Config) heartbeat() time.Duration { return max(c.SessionTimeout/10, 50*time.Millisecond) }

@@ -158,6 +158,23 @@ func (k *cluster) evict(t *testing.T, group string) {
 			t.Error(err)
 		}
 	}
+	k.evictByHeartbeat(t, group)
+}
+
+// evictByHeartbeat is evict under the consumer protocol: a member leaves by a heartbeat, which anybody may send.
+func (k *cluster) evictByHeartbeat(t *testing.T, group string) {
+	described, err := k.adm.DescribeConsumerGroups(t.Context(), group)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for _, m := range described[group].Members {
+		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		req.Group, req.MemberID, req.MemberEpoch = group, m.MemberID, -1
+		if _, err := req.RequestWith(t.Context(), k.client); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // A member that was evicted between its assignment and its fence must not get the fence through.

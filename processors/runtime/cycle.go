@@ -166,6 +166,11 @@ func (l *lane) produce(ctx context.Context, c *cycle) error {
 		for _, r := range w.out {
 			l.sess.Produce(ctx, r, acknowledge)
 		}
+	}
+	if err := l.sess.Barrier(ctx); err != nil {
+		return kafka(fmt.Errorf("flush what is said: %w", err))
+	}
+	for _, w := range c.works {
 		for _, r := range w.changed() {
 			l.sess.Produce(ctx, r, acknowledge)
 		}

@@ -20,7 +20,7 @@ import (
 // lane is one group member with one transactional id. All of it but the callbacks belongs to one goroutine.
 type lane struct {
 	*stage
-	sess   *kgo.GroupTransactSession
+	sess   *session
 	adm    *kadm.Client
 	topo   topology
 	tasks  map[place]*task
@@ -104,20 +104,36 @@ func (l *lane) finish(ctx context.Context) (context.Context, context.CancelFunc)
 func (l *lane) open(ctx context.Context) error {
 	// The client outlives ctx: its cycle is to be finished and its group to be left.
 	client, kill := context.WithCancel(context.WithoutCancel(ctx))
+	l.kill = kill
+	sess, err := l.member(ctx, kgo.WithContext(client))
+	if err != nil {
+		kill()
+		return err
+	}
+	l.sess, l.adm = sess, kadm.NewClient(sess.Client())
+	l.topo, err = l.topology(ctx, l.adm)
+	if err != nil {
+		return errors.Join(err, l.close(err))
+	}
+	return nil
+}
+
+// member makes the lane's client, which joins the group as soon as it knows the inboxes.
+func (l *lane) member(ctx context.Context, opts ...kgo.Opt) (*session, error) {
+	protocol, err := l.agree(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var inboxes []string
 	for _, t := range l.spec.Inboxes {
 		inboxes = append(inboxes, string(t.Name))
 	}
-	sess, err := kgo.NewGroupTransactSession(append(l.clientOptions(),
-		kgo.WithContext(client),
+	opts = append(append(opts, l.clientOptions()...), l.membership(protocol)...)
+	if l.cfg.Mode == ExactlyOnce {
+		opts = append(opts, kgo.TransactionalID(l.cfg.transactionalID(l.spec.Name)), kgo.TransactionTimeout(l.cfg.TransactionTimeout))
+	}
+	sess, err := newSession(l.cfg.Mode, append(opts,
 		kgo.ConsumeTopics(inboxes...),
-		kgo.ConsumerGroup(l.cfg.Group(l.spec.Name)),
-		kgo.TransactionalID(l.cfg.transactionalID(l.spec.Name)),
-		kgo.TransactionTimeout(l.cfg.TransactionTimeout),
-		kgo.SessionTimeout(l.cfg.SessionTimeout),
-		kgo.HeartbeatInterval(max(l.cfg.SessionTimeout/10, 50*time.Millisecond)),
-		kgo.RebalanceTimeout(l.cfg.RebalanceTimeout),
-		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // an inbox purged ahead of us is a loss to report, not to skip
@@ -131,15 +147,9 @@ func (l *lane) open(ctx context.Context) error {
 		kgo.OnPartitionsLost(l.taken),
 	)...)
 	if err != nil {
-		kill()
-		return fmt.Errorf("make Kafka client: %w", err)
+		return nil, fmt.Errorf("make Kafka client: %w", err)
 	}
-	l.sess, l.kill, l.adm = sess, kill, kadm.NewClient(sess.Client())
-	l.topo, err = l.topology(ctx, l.adm)
-	if err != nil {
-		return errors.Join(err, l.close(err))
-	}
-	return nil
+	return sess, nil
 }
 
 // clientOptions are those of every client of the stage. MetadataMinAge: with the default of 5 s two NOT_LEADER answers in a
@@ -155,7 +165,7 @@ func (l *lane) close(cause error) error {
 		l.kill() // nothing more reaches a broker
 		flush = l.crashes("disk keeps everything")
 	}
-	l.sess.Close()
+	l.sess.CloseAllowingRebalance()
 	l.kill()
 	var errs []error
 	for _, t := range l.tasks {
@@ -187,6 +197,7 @@ func (l *lane) note(partitions map[string][]int32, assigned bool) {
 
 // settle makes the tasks follow what the group decided.
 func (l *lane) settle(ctx context.Context) error {
+	l.sess.AllowRebalance()
 	l.mu.Lock()
 	moves := l.moves
 	l.moves = nil
@@ -236,7 +247,7 @@ func (l *lane) end(ctx context.Context, c *cycle, cause error) error {
 		return cause
 	}
 	begun := time.Now()
-	committed, err := l.sess.End(ctx, kgo.TransactionEndTry(cause == nil))
+	committed, err := l.sess.End(ctx, cause == nil, nil)
 	switch {
 	case err != nil:
 		// Committed or not: nobody here knows. The changelog does, so everything is rebuilt from it.

@@ -109,6 +109,7 @@ func countingWith(calls *atomic.Int64, snapshots bool) stream.Spec {
 type cluster struct {
 	*kfake.Cluster // nil on Apache Kafka
 	addrs          []string
+	protocol       Protocol
 	client         *kgo.Client
 	adm            *kadm.Client
 	sent           int
@@ -122,7 +123,8 @@ func (k *cluster) counting() stream.Spec { return countingWith(new(atomic.Int64)
 // newCluster is an embedded Kafka of the test's own.
 func newCluster(t testing.TB, specs ...stream.Spec) *cluster {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(200*time.Millisecond))
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(200*time.Millisecond),
+		kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "100", "group.consumer.session.timeout.ms": "1000"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +142,7 @@ func connect(t testing.TB, addrs []string) *cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return &cluster{addrs: addrs, client: client, adm: kadm.NewClient(client), want: map[string]int64{}}
+	return &cluster{addrs: addrs, client: client, protocol: ClassicProtocol, adm: kadm.NewClient(client), want: map[string]int64{}}
 }
 
 // ours are the topics of the tests and of their stages.
@@ -249,6 +251,7 @@ func testConfig(k *cluster, id, dir string) Config {
 	c.App, c.Instance, c.Brokers, c.StateDir = "test", id, k.addrs, dir
 	c.CommitInterval, c.CycleRecords = 20*time.Millisecond, 100
 	c.SnapshotInterval, c.SnapshotRecords = 100*time.Millisecond, 60
+	c.GroupProtocol = k.protocol
 	c.SessionTimeout, c.RebalanceTimeout, c.TransactionTimeout = time.Second, 2*time.Second, 4*time.Second
 	return c
 }

@@ -70,7 +70,7 @@ func (l *lane) fence(ctx context.Context, offsets map[place]int64) (*receipts, e
 	if l.crashes("fencing") {
 		return nil, errCrashed
 	}
-	committed, err := l.sess.End(l.gate(ctx, offsets), kgo.TransactionEndTry(fences.err == nil))
+	committed, err := l.sess.End(ctx, fences.err == nil, l.gate(offsets))
 	if err != nil {
 		return nil, kafka(fmt.Errorf("end fence: %w", err))
 	}
@@ -82,21 +82,15 @@ func (l *lane) fence(ctx context.Context, offsets map[place]int64) (*receipts, e
 	return fences, nil
 }
 
-// gate commits the offsets that are committed already once more, inside the transaction. The broker refuses that to a
-// member that was put out of the group, and with it the transaction; one without offsets it would let through.
-func (l *lane) gate(ctx context.Context, offsets map[place]int64) context.Context {
+// gate commits the offsets that are committed already once more, with the fence: the broker refuses that to a member that was
+// put out of the group.
+func (l *lane) gate(offsets map[place]int64) *gate {
 	inbox := string(l.spec.Inboxes[0].Name)
-	t := kmsg.NewTxnOffsetCommitRequestTopic()
-	t.Topic, t.TopicID = inbox, l.topo.ids[inbox]
+	g := &gate{topic: inbox, id: l.topo.ids[inbox], offsets: map[int32]int64{}}
 	for at, offset := range offsets {
-		p := kmsg.NewTxnOffsetCommitRequestTopicPartition()
-		p.Partition, p.Offset = at.partition, offset
-		t.Partitions = append(t.Partitions, p)
+		g.offsets[at.partition] = offset
 	}
-	return kgo.PreTxnCommitFnContext(ctx, func(req *kmsg.TxnOffsetCommitRequest) error {
-		req.Topics = append(req.Topics, t) // nothing was read since the last transaction: there are no others
-		return nil
-	})
+	return g
 }
 
 // stableOffsets gives the committed offset of each place that has no transaction open over it, and the start of the log
