@@ -33,7 +33,7 @@ func (s *kv) Scan(prefix, after []byte, fn func(key, value []byte) error) error 
 			continue
 		}
 		err := fn([]byte(k), s.values[k])
-		if errors.Is(err, stream.Stop) {
+		if errors.Is(err, stream.ErrStop) {
 			return nil
 		}
 		if err != nil {

@@ -328,7 +328,7 @@ func TestScanFromBehind(t *testing.T) {
 		}
 	}
 	n := 0
-	if err := s.Scan(nil, nil, func(_, _ []byte) error { n++; return stream.Stop }); err != nil || n != 1 {
+	if err := s.Scan(nil, nil, func(_, _ []byte) error { n++; return stream.ErrStop }); err != nil || n != 1 {
 		t.Errorf("stopped after %d with %v, want 1 and no error", n, err)
 	}
 }

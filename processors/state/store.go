@@ -204,7 +204,7 @@ func (s *Store) Scan(prefix, behind []byte, fn func(key, value []byte) error) (e
 			return s.failed("scan state", err)
 		}
 		err = fn(it.Key()[1:], v)
-		if errors.Is(err, stream.Stop) {
+		if errors.Is(err, stream.ErrStop) {
 			return nil
 		}
 		if err != nil {

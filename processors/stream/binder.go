@@ -97,16 +97,6 @@ func (b *Binder) open(s store) uint16 {
 	return uint16(len(b.stores) - 1)
 }
 
-// enter makes a key the running one.
-func (b *Binder) enter(key []byte) {
-	if s, ok := b.scopes[string(key)]; ok {
-		s.used = true
-		b.at = s
-		return
-	}
-	b.at = b.addScope(string(key))
-}
-
 // scope finds the scope of a key or reference.
 func (b *Binder) scope(key string) *scope {
 	if s, ok := b.scopes[key]; ok {
@@ -306,7 +296,7 @@ func (b *Binder) scan(s *scope, store uint16, prefix, after string, limit int) [
 		}
 		out = append(out, string(key[base:]))
 		if len(out) == limit {
-			return Stop
+			return ErrStop
 		}
 		return nil
 	})

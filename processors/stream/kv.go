@@ -8,12 +8,12 @@ type KV interface {
 	// Get gives the value of a key, or nil. The value is valid until the next call.
 	Get(key []byte) ([]byte, error)
 	// Scan calls fn for each key that begins with prefix and comes behind after, in order of keys; a nil after leaves none
-	// out. Key and value are valid until fn returns. An fn that returns Stop ends the scan, which is then no error.
+	// out. Key and value are valid until fn returns. An fn that returns ErrStop ends the scan, which is then no error.
 	Scan(prefix, after []byte, fn func(key, value []byte) error) error
 }
 
-// Stop ends a KV.Scan early.
-var Stop = errors.New("stop scanning")
+// ErrStop ends a KV.Scan early.
+var ErrStop = errors.New("stop scanning")
 
 // Change is one key's new value; a nil value deletes.
 type Change struct {

@@ -32,7 +32,7 @@ func (m memory) Scan(prefix, after []byte, fn func(key, value []byte) error) err
 			continue
 		}
 		err := fn([]byte(k), []byte(m[k]))
-		if errors.Is(err, stream.Stop) {
+		if errors.Is(err, stream.ErrStop) {
 			return nil
 		}
 		if err != nil {

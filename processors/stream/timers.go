@@ -139,11 +139,11 @@ func (t *timers) readDue(now int64) {
 			return err
 		}
 		if x.due > now {
-			return Stop
+			return ErrStop
 		}
 		t.read = append(t.read, x)
 		if len(t.read) == readAtOnce {
-			return Stop
+			return ErrStop
 		}
 		return nil
 	})
