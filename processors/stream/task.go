@@ -188,7 +188,7 @@ func (t *Task) fire(ctx context.Context, x timer, now time.Time, r Record, emit 
 	t.b.at = t.b.scope(x.key)
 	t.b.undo.begin(t.b)
 	f := Firing{Name: x.name, Due: time.UnixMicro(x.due).UTC(), Now: now, Lagging: r.Lagging}
-	return t.unit("timer", x.name, r, emit, func() (Emits, error) { return t.prog.timer(ctx, x.key, f) })
+	return t.unit(TimerUnit, x.name, r, emit, func() (Emits, error) { return t.prog.timer(ctx, x.key, f) })
 }
 
 // sweepChunk is how many keys a sweep visits at once. It goes on by a record in the task's own partition, in another transaction:
@@ -205,7 +205,7 @@ func (t *Task) sweep(ctx context.Context, ref, after string, r Record, emit Emit
 	for _, key := range keys {
 		t.b.at = t.b.scope(key)
 		t.b.undo.begin(t.b)
-		err := t.unit("sweep", ref, r, emit, func() (Emits, error) { return t.prog.sweep(ctx, key, ref, now) })
+		err := t.unit(SweepUnit, ref, r, emit, func() (Emits, error) { return t.prog.sweep(ctx, key, ref, now) })
 		if err != nil {
 			return err
 		}
@@ -218,6 +218,15 @@ func (t *Task) sweep(ctx context.Context, ref, after string, r Record, emit Emit
 	}
 	return emit([]Emit{{Topic: t.spec.Inboxes[0].Name, Here: true, Value: &avro.Sweep{Reference: ref, After: keys[len(keys)-1]}}})
 }
+
+// What can die without a record of its own.
+const (
+	TimerUnit = "timer"
+	SweepUnit = "sweep"
+)
+
+// UnitReason is the reason code of a timer or a sweep that died: TIMER_PANIC.
+func UnitReason(unit, reason string) string { return strings.ToUpper(unit) + "_" + reason }
 
 // unit runs what no record of its own stands behind. On poison it leaves a dead letter.
 func (t *Task) unit(kind, of string, r Record, emit EmitFunc, run func() (Emits, error)) error {
@@ -232,7 +241,7 @@ func (t *Task) unit(kind, of string, r Record, emit EmitFunc, run func() (Emits,
 	err = fmt.Errorf("%s %s for %s: %w", kind, of, key, err)
 	letter := &avro.DeadLetter{
 		Topic: string(r.Source.Topic), Partition: r.Source.Partition, Offset: r.Source.Offset, Stage: t.spec.Name,
-		Reason: strings.ToUpper(kind) + "_" + fault.Reason(err), Causes: fault.Causes(err), Attempt: 1, Key: avro.Some([]byte(key)), RecordAt: avro.MicrosOf(r.Time),
+		Reason: UnitReason(kind, fault.Reason(err)), Causes: fault.Causes(err), Attempt: 1, Key: avro.Some([]byte(key)), RecordAt: avro.MicrosOf(r.Time),
 	}
 	return emit([]Emit{{Topic: topics.DeadLetters.Name, Key: key, Value: letter}})
 }

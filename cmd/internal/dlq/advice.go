@@ -3,6 +3,8 @@ package dlq
 import (
 	"fmt"
 	"strings"
+
+	"waybill/processors/stream"
 )
 
 // what to do next, beside what the causes say, by reason code. A code without an entry is told the general way.
@@ -49,15 +51,18 @@ var advice = map[string]string{
 
 const (
 	generalAdvice = "Mend what the causes name, then replay the letter; where the record itself is wrong, have its source send it anew."
-	timerAdvice   = "A timer's handler failed. Nothing else of its key was changed and the timer is gone, so there is no record to replay: mend the cause, then send any record of the key anew (a replayed or repeated fact is enough); the stage sets the timer again when it next works on the key."
+	timerAdvice   = "A timer's handler failed: what it changed was undone, nothing was said, and the timer is gone. No record stands behind it that could be replayed. Mend the cause, then send any record of the key anew, such as one that was told before: the stage sets its timers again whenever it works on the key."
+	sweepAdvice   = "A key could not be brought up to date with reference data that changed: what that changed was undone, other keys were swept. No record stands behind it that could be replayed. Mend the cause, then send the reference record anew, which sweeps all keys again, or any record of this key."
 	sinkAdvice    = "The sink could not read the record, which lies in its topic as before. Mend the cause, stop the sinks, set their consumer group back to offset %d of %s/%d (kafka-consumer-groups --reset-offsets --to-offset), and start them: rows that are there already collapse. Sent to the topic again it would be doubled for every other reader."
 )
 
 // Advice says what to do next about a letter.
 func Advice(l Letter) string {
 	switch {
-	case l.Timer:
+	case l.Unit == stream.TimerUnit:
 		return timerAdvice
+	case l.Unit == stream.SweepUnit:
+		return sweepAdvice
 	case isSink(l.Stage):
 		return fmt.Sprintf(sinkAdvice, l.Offset, l.Topic, l.Partition)
 	}

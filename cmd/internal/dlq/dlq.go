@@ -19,6 +19,7 @@ import (
 
 	"waybill/avro"
 	"waybill/cmd/internal/cluster"
+	"waybill/processors/stream"
 	"waybill/topics"
 	"waybill/topics/fault"
 )
@@ -96,8 +97,9 @@ type Letter struct {
 	Sent      *Sent       `json:"replayed,omitempty"` // nil: open
 	Truncated bool        `json:"truncated,omitempty"`
 	RecordAt  avro.Micros `json:"-"`
-	Timer     bool        `json:"-"` // it is of a timer, not of a record
-	Fault     error       `json:"-"` // why it cannot be read as a letter; all but ID, At and Cause is then empty
+	of        string      // which timer or sweep
+	Unit      string      `json:"unit,omitempty"` // what died where it was no record: timer or sweep
+	Fault     error       `json:"-"`              // why it cannot be read as a letter; all but ID, At and Cause is then empty
 }
 
 // Sent is the mark of a letter whose record was sent back.
@@ -107,15 +109,18 @@ type Sent struct {
 }
 
 // origin tells one dead record from another, also where a topic was deleted and made again. A sink that crashed may have
-// buried one record in several letters; those are copies of one.
+// buried one record in several letters; those are copies of one. Timers of one tick, and keys of one sweep, are not.
 type origin struct {
 	stage, topic string
 	partition    int32
 	offset       int64
 	recordAt     avro.Micros
+	unit         string
 }
 
-func (l *Letter) origin() origin { return origin{l.Stage, l.Topic, l.Partition, l.Offset, l.RecordAt} }
+func (l *Letter) origin() origin {
+	return origin{l.Stage, l.Topic, l.Partition, l.Offset, l.RecordAt, l.of}
+}
 
 // Unreadable is the reason of what lies among the dead letters and is none.
 const Unreadable = "UNREADABLE_LETTER"
@@ -190,7 +195,10 @@ func (b *Box) open(ctx context.Context, r *kgo.Record) (Letter, *avro.DeadLetter
 	}
 	of.Stage, of.Reason, of.Topic = strings.Clone(dead.Stage), strings.Clone(dead.Reason), strings.Clone(dead.Topic)
 	of.Partition, of.Offset, of.RecordAt = dead.Partition, dead.Offset, dead.RecordAt
-	of.Attempt, of.Truncated, of.Timer = dead.Attempt, dead.Truncated, strings.HasPrefix(dead.Reason, timerReason)
+	of.Attempt, of.Truncated, of.Unit = dead.Attempt, dead.Truncated, unitOf(dead)
+	if of.Unit != "" {
+		of.of = fmt.Sprintf("%q %q", dead.Key.V, dead.Causes)
+	}
 	if n := len(dead.Causes); n > 0 {
 		of.Cause = firstLine(dead.Causes[n-1])
 	}
@@ -209,8 +217,15 @@ func firstLine(s string) string {
 // maxCause is how many characters of a cause are kept of each letter.
 const maxCause = 300
 
-// timerReason begins the reasons of timers that died.
-const timerReason = "TIMER_"
+// unitOf says what died where no record of its own stands behind a letter: see stream.Task.
+func unitOf(l *avro.DeadLetter) string {
+	for _, unit := range []string{stream.TimerUnit, stream.SweepUnit} {
+		if !l.Value.Ok && strings.HasPrefix(l.Reason, stream.UnitReason(unit, "")) {
+			return unit
+		}
+	}
+	return ""
+}
 
 // marks reads which letters were sent back.
 func (b *Box) marks(ctx context.Context) (map[origin]Sent, error) {
@@ -228,7 +243,7 @@ func (b *Box) marks(ctx context.Context) (map[origin]Sent, error) {
 		if !ok {
 			return fmt.Errorf("decode %s@%d: it is a %s, and nothing but `waybill dlq replay` may write there", r.Topic, r.Offset, rec.AvroName())
 		}
-		marks[origin{m.Stage, m.Topic, m.Partition, m.Offset, m.RecordAt}] = Sent{m.SentBy, r.Timestamp.UTC()}
+		marks[origin{m.Stage, m.Topic, m.Partition, m.Offset, m.RecordAt, ""}] = Sent{m.SentBy, r.Timestamp.UTC()}
 		return nil
 	})
 	if err != nil {

@@ -72,8 +72,8 @@ func (b *Box) refusal(l Letter, g Guard, partitions map[string]int32) string {
 	switch {
 	case l.Fault != nil:
 		return fmt.Sprintf("it cannot be read: %v", l.Fault)
-	case l.Timer:
-		return "it is of a timer: there is no record to send; `waybill dlq show` says how the timer is set again"
+	case l.Unit != "":
+		return fmt.Sprintf("it is of a %s: there is no record to send; `waybill dlq show` says how to have it done again", l.Unit)
 	case l.Truncated:
 		return "the record was too long for a letter, which holds only part of it: send it anew from its source, smaller; `waybill dlq show` says where it lies whole"
 	case isSink(l.Stage):

@@ -29,7 +29,8 @@ func TestWhatIsNotReplayedSaysWhy(t *testing.T) {
 		{"a stage that is gone", func(l *avro.DeadLetter) { l.Stage = "former" }, Guard{MaxAttempts: 3}, Refuse, "stage former"},
 		{"a stage that reads another topic now", func(l *avro.DeadLetter) { l.Stage = "resolve" }, Guard{MaxAttempts: 3}, Refuse, "does not read"},
 		{"too long for a letter", func(l *avro.DeadLetter) { l.Value = avro.Some(make([]byte, 2000)); wire.FitLetter(l, 1500+1024) }, Guard{MaxAttempts: 3}, Refuse, "too long for a letter"},
-		{"a timer's", func(l *avro.DeadLetter) { l.Reason = "TIMER_PANIC" }, Guard{MaxAttempts: 3}, Refuse, "of a timer"},
+		{"a timer's", func(l *avro.DeadLetter) { l.Reason, l.Value = "TIMER_PANIC", avro.Opt[[]byte]{} }, Guard{MaxAttempts: 3}, Refuse, "of a timer"},
+		{"a sweep's", func(l *avro.DeadLetter) { l.Reason, l.Value = "SWEEP_BAD", avro.Opt[[]byte]{} }, Guard{MaxAttempts: 3}, Refuse, "of a sweep"},
 		{"a partition that is gone", func(l *avro.DeadLetter) { l.Partition = 6 }, Guard{MaxAttempts: 3}, Refuse, "no partition 6, only 6"},
 		{"a topic that is gone", func(l *avro.DeadLetter) { l.Topic = string(topics.Loads.Name) }, Guard{MaxAttempts: 3}, Refuse, "is not there: create it"},
 	}
@@ -54,6 +55,23 @@ func TestWhatIsNotReplayedSaysWhy(t *testing.T) {
 	n, err := replay(t, d.box())
 	if n != 2 || err != nil {
 		t.Errorf("%d of all those were sent, %v, want 2", n, err)
+	}
+}
+
+// Timers that die at one tick come from one place, and are letters of their own.
+func TestTimersOfOneTickAreNoCopies(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for _, of := range []string{"a", "b", "b"} {
+		l := d.letter(func(l *avro.DeadLetter) {
+			l.Offset, l.Partition, l.RecordAt, l.Reason, l.Value = 7, 0, 7, "TIMER_PANIC", avro.Opt[[]byte]{}
+			l.Key, l.Causes = avro.Some([]byte("key")), []string{"timer " + of + " for key: it is bad", "it is bad"}
+		})
+		d.bury(t, l)
+	}
+	all := letters(t, d.box())
+	if len(all) != 2 || all[0].Copies != 0 || all[1].Copies != 1 || !strings.Contains(Advice(all[0]), "timer is gone") {
+		t.Errorf("letters %+v", all)
 	}
 }
 
