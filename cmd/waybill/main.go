@@ -15,6 +15,7 @@ import (
 func main() {
 	rig.Child() // never returns in the process that is the demo's ClickHouse
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the second signal ends at once
 	err := newRoot(os.Stdout, os.Stderr).ExecuteContext(ctx)
 	stop()
 	if err != nil && !errors.Is(err, errFailed) {

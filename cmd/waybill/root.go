@@ -168,10 +168,12 @@ func (a *app) start() (config.Config, show.Format, error) {
 	return l.Config, f, err
 }
 
-func (a *app) logger(c config.Log) *slog.Logger {
+func (a *app) logger(c config.Log) *slog.Logger { return loggerTo(a.err, c) }
+
+func loggerTo(w io.Writer, c config.Log) *slog.Logger {
 	o := &slog.HandlerOptions{Level: c.Level}
 	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(a.err, o))
+		return slog.New(slog.NewJSONHandler(w, o))
 	}
-	return slog.New(slog.NewTextHandler(a.err, o))
+	return slog.New(slog.NewTextHandler(w, o))
 }

@@ -11,13 +11,15 @@ import (
 	"waybill/cmd/internal/pipeline"
 	"waybill/cmd/internal/show"
 	"waybill/processors"
+	"waybill/processors/runtime"
 )
 
 func (a *app) runCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run", Short: "Run the pipeline and its sink against Kafka, until a signal", Args: cobra.NoArgs,
-		Long: `Run the stages of the straight line, the ClickHouse sink, and ticks, until SIGINT or SIGTERM; what was begun is finished. Kill it as you
-like: what is read, said and remembered is one transaction, and a restart goes on where it ended.
+		Long: `Run the stages of the straight line, the ClickHouse sink, and ticks, until SIGINT or SIGTERM; what was begun is finished, within
+runtime.drain_timeout, and a second signal ends at once. Kill it as you like: what is read, said and remembered is one transaction, and a
+restart goes on where it ended. How it stands is shown at ops.listen: /readyz, /livez, /metrics.
 
 Topics, schemas and tables must be there: waybill topics apply, waybill schemas register, waybill clickhouse migrate.`,
 	}
@@ -49,11 +51,16 @@ func (a *app) run(ctx context.Context, r pipeline.Run) error {
 	if err != nil {
 		return err
 	}
-	line, err := pipeline.Open(ctx, c, a.logger(c.Log))
+	restores := show.NewRestores(a.err)
+	line, err := pipeline.Open(ctx, c, loggerTo(restores, c.Log))
 	if err != nil {
 		return err
 	}
 	defer line.Close()
+	r.Restoring = func(p runtime.Progress) {
+		restores.Move(fmt.Sprintf("%s/%d", p.Stage, p.Partition), p.Done, p.Total, p.Over)
+	}
+	defer context.AfterFunc(ctx, func() { line.Log.Info("stopping: what was begun is finished; another signal ends at once") })()
 	line.Log.Info("running", "processors", r.Stages, "sink", r.Sink, "brokers", c.Kafka.Brokers, "app", c.Kafka.App, "instance", c.Runtime.Instance)
 	err = line.Run(ctx, r)
 	if err == nil {

@@ -25,6 +25,7 @@ type Config struct {
 	SessionTimeout     time.Duration // a dead instance's partitions stand still for so long
 	RebalanceTimeout   time.Duration // longest wait for members during a rebalance
 	TransactionTimeout time.Duration // above both: a shorter one fences healthy members
+	DrainTimeout       time.Duration // a process that is to stop has so long to finish its cycle; what runs the engine ends it then
 	MaxMessageBytes    int           // longest record; the brokers' max.message.bytes or less
 	CacheBytes         int64         // cache shared by all stores of the process
 	HotBytes           int64         // about how much decoded state all tasks of the process keep in memory
@@ -38,6 +39,7 @@ func DefaultConfig() Config {
 		App: "waybill", Instance: "0", Brokers: []string{"127.0.0.1:9092"}, StateDir: "state", Mode: ExactlyOnce, GroupProtocol: AutoProtocol,
 		CommitInterval: 100 * time.Millisecond, CycleRecords: 50_000, CycleBytes: 8 << 20,
 		SessionTimeout: 10 * time.Second, RebalanceTimeout: 20 * time.Second, TransactionTimeout: 40 * time.Second,
+		DrainTimeout:    25 * time.Second, // Kubernetes waits 30
 		MaxMessageBytes: 1_000_012, CacheBytes: 256 << 20, HotBytes: 512 << 20,
 		SnapshotInterval: 30 * time.Second, SnapshotRecords: 200_000,
 	}
@@ -67,6 +69,7 @@ func (c Config) Validate() error {
 	refuse(c.RebalanceTimeout <= 0, "rebalance timeout %s: want more than 0", c.RebalanceTimeout)
 	refuse(c.TransactionTimeout <= max(c.SessionTimeout, c.RebalanceTimeout),
 		"transaction timeout %s: want more than session timeout %s and rebalance timeout %s, or healthy members are fenced", c.TransactionTimeout, c.SessionTimeout, c.RebalanceTimeout)
+	refuse(c.DrainTimeout <= 0, "drain timeout %s: want more than 0", c.DrainTimeout)
 	refuse(c.MaxMessageBytes <= recordOverhead, "max message bytes %d: want more than %d", c.MaxMessageBytes, recordOverhead)
 	refuse(c.CacheBytes < 0, "cache bytes %d: want 0 or more", c.CacheBytes)
 	refuse(c.HotBytes < 0, "hot bytes %d: want 0 or more", c.HotBytes)

@@ -26,6 +26,7 @@ type lane struct {
 	tasks  map[place]*task
 	wanted []place // assigned, waiting for their fence
 	pause  *backoff.ExponentialBackOff
+	hold   time.Duration      // before the next cycle
 	kill   context.CancelFunc // cuts the client off, as a crash would
 	given  atomic.Bool        // the group has assigned something, if only nothing
 
@@ -63,6 +64,11 @@ func (s *stage) lane(ctx context.Context) (err error) {
 // step is one cycle. What it does is visible when its transaction commits, and has not happened when it does not.
 func (l *lane) step(ctx context.Context) error {
 	l.stats.alive()
+	if l.hold > 0 {
+		sleep(ctx, l.hold)
+		l.hold = 0
+		return nil
+	}
 	if err := l.settle(ctx); err != nil {
 		return err
 	}
@@ -260,7 +266,7 @@ func (l *lane) end(ctx context.Context, c *cycle, cause error) error {
 	if err := l.undo(ctx, c); err != nil {
 		return err
 	}
-	return l.again(ctx, cause)
+	return l.again(cause)
 }
 
 // rival adds what fencing that never ends means. It is not fatal: after a stall or a slow rebalance it happens once, and heals.
@@ -279,17 +285,17 @@ func fatal(err error) error {
 	return nil
 }
 
-// again waits before the aborted cycle is tried again; a rebalance needs no wait.
-func (l *lane) again(ctx context.Context, cause error) error {
+// again lets the aborted cycle be tried again, after a wait; a rebalance needs none. The wait is the next step's: this one's
+// context does not end when the process is to.
+func (l *lane) again(cause error) error {
 	switch {
 	case cause == nil:
 		return nil
 	case fault.Of(cause) != fault.Retryable:
 		return cause
 	}
-	wait := l.pause.NextBackOff()
-	l.log.Warn("cycle undone, trying again", "cause", cause, "in", wait)
-	sleep(ctx, wait)
+	l.hold = l.pause.NextBackOff()
+	l.log.Warn("cycle undone, trying again", "cause", cause, "in", l.hold)
 	return nil
 }
 

@@ -81,6 +81,7 @@ func (r *restore) run(ctx context.Context) (err error) {
 	defer client.Close()
 	adm := kadm.NewClient(client)
 	r.seen = progress{restore: r, begun: time.Now(), told: time.Now()}
+	defer func() { r.seen.tell(true) }()
 	if r.fence != nothingNew {
 		if err := r.catchUp(ctx, adm); err != nil {
 			return err
@@ -226,6 +227,14 @@ func firstFault(fetches kgo.Fetches) error {
 	return nil
 }
 
+// tell says how far it is, and whether that is all.
+func (p *progress) tell(over bool) Progress {
+	now := Progress{Stage: p.spec.Name, Partition: p.place.partition, Done: p.done, Total: p.total, Took: time.Since(p.begun), Over: over}
+	p.reached.Store(&now)
+	p.deps.Restoring(now)
+	return now
+}
+
 // progress tells how far a restore has come.
 type progress struct {
 	*restore
@@ -235,9 +244,7 @@ type progress struct {
 
 func (p *progress) move(by int64) {
 	p.done += by
-	now := Progress{Stage: p.spec.Name, Partition: p.place.partition, Done: p.done, Total: p.total, Took: time.Since(p.begun)}
-	p.reached.Store(&now)
-	p.deps.Restoring(now)
+	now := p.tell(false)
 	if time.Since(p.told) > 5*time.Second {
 		p.told = time.Now()
 		p.log.Info("restoring", "partition", now.Partition, "done", now.Done, "of", now.Total, "left", now.Left().Round(time.Second))

@@ -57,6 +57,7 @@ type Progress struct {
 	Done      int64 // offsets of changelog and inbox behind us, counted from where the local state ended
 	Total     int64
 	Took      time.Duration // so far
+	Over      bool          // no more comes of it: the task is restored, or was taken away
 }
 
 // Left is how long the rest takes if it goes on as it went; 0 where nobody can know.

@@ -76,7 +76,7 @@ func (l *lane) fence(ctx context.Context, offsets map[place]int64) (*receipts, e
 	}
 	if !committed {
 		l.stats.aborts.Add(1)
-		return nil, l.again(ctx, fences.err)
+		return nil, l.again(fences.err)
 	}
 	l.stats.commits.Add(1)
 	return fences, nil

@@ -45,6 +45,46 @@ func (l *Line) Run(ctx context.Context, r Run) error {
 	return server.While(ctx, func() error { return l.run(ctx, r, specs, server) })
 }
 
+// drained waits for work to end by itself once ctx has ended, for the time that there is to finish what was begun. What has
+// not ended by then goes on until the process ends: nobody can stop a handler that hangs.
+func (l *Line) drained(ctx context.Context, p parts, work func() error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- work() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	enough := time.NewTimer(l.Config.Runtime.DrainTimeout)
+	defer enough.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-enough.C:
+	}
+	return fmt.Errorf("what was begun was not finished within runtime.drain_timeout, %s: %s. Nothing is lost: the brokers undo what is half done, and the next start does it again. Where this happens with brokers that answer, give it longer, and the container more than that",
+		l.Config.Runtime.DrainTimeout, p.busy())
+}
+
+// busy says what has not ended.
+func (p parts) busy() string {
+	var names []string
+	if p.engine != nil {
+		for _, s := range p.engine.Stats() {
+			if s.Joined {
+				names = append(names, s.Stage)
+			}
+		}
+	}
+	if p.sink != nil && p.sink.Stats().Joined {
+		names = append(names, ops.SinkStage)
+	}
+	if len(names) == 0 {
+		return "the end of the group's members hangs"
+	}
+	return strings.Join(names, ", ") + " had not ended"
+}
+
 // parts is what runs.
 type parts struct {
 	engine *runtime.Engine  // nil: no stages
@@ -62,6 +102,11 @@ func (l *Line) run(ctx context.Context, r Run, specs []stream.Spec, server *ops.
 	}
 	defer p.probe.Close()
 	server.Show(l.source(p))
+	return l.drained(ctx, p, func() error { return l.work(ctx, r, specs, p) })
+}
+
+// work runs the parts.
+func (l *Line) work(ctx context.Context, r Run, specs []stream.Spec, p parts) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if p.engine != nil {
 		group.Go(func() error { return p.engine.Run(ctx) })

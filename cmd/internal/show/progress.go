@@ -54,10 +54,14 @@ type Phase struct {
 func (p *Progress) Start(name string, total int64) *Phase {
 	ph := &Phase{p: p, name: name, begun: time.Now()}
 	if p.terminal {
-		ph.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.w), progressbar.OptionSetDescription(name), progressbar.OptionShowCount(),
-			progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionUseANSICodes(true))
+		ph.bar = newBar(p.w, name, total)
 	}
 	return ph
+}
+
+func newBar(w io.Writer, name string, total int64) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(name), progressbar.OptionShowCount(),
+		progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionUseANSICodes(true))
 }
 
 // Add says that n more steps are done.
