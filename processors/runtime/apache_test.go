@@ -46,6 +46,12 @@ func TestApacheKafka(t *testing.T) {
 		for _, point := range []string{"processed", "flushed"} {
 			on("a zombie wakes after "+point, func(t *testing.T, k *cluster) { k.zombieWakes(t, point) })
 		}
+		if p == ClassicProtocol {
+			on("static members", func(t *testing.T, k *cluster) { k.staticMembers(t) })
+			on("the second of a static name ends the first", func(t *testing.T, k *cluster) { k.secondEndsTheFirst(t) })
+		} else {
+			on("from classic and back", func(t *testing.T, k *cluster) { k.migrates(t) })
+		}
 		on("scale out and in", func(t *testing.T, k *cluster) { k.scaleOutAndIn(t) })
 		on("kills and moves", func(t *testing.T, k *cluster) {
 			seed := uint64(time.Now().UnixNano())

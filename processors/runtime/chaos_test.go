@@ -26,7 +26,6 @@ var points = []string{"processed", "produced", "flushed", "committed", "applied"
 // TestKillsAndMoves kills and restarts three instances at random points while leaders and coordinators move about, some on
 // an empty disk, and evicts members. WAYBILL_CHAOS_SECONDS makes it longer, WAYBILL_CHAOS_SEED repeats a run.
 func TestKillsAndMoves(t *testing.T) {
-	t.Parallel()
 	seconds, seed := 4, uint64(time.Now().UnixNano())
 	if s := os.Getenv("WAYBILL_CHAOS_SECONDS"); s != "" {
 		seconds, _ = strconv.Atoi(s)
@@ -35,7 +34,7 @@ func TestKillsAndMoves(t *testing.T) {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
 	t.Logf("WAYBILL_CHAOS_SEED=%d", seed)
-	newCluster(t, counting()).killsAndMoves(t, seconds, seed)
+	underBoth(t, func(t *testing.T, k *cluster) { k.killsAndMoves(t, seconds, seed) })
 }
 
 func (k *cluster) killsAndMoves(t *testing.T, seconds int, seed uint64) {

@@ -62,6 +62,7 @@ func (c Config) Validate() error {
 	refuse(c.Mode != ExactlyOnce && c.Mode != AtLeastOnce, "mode %q: want %s or %s", c.Mode, ExactlyOnce, AtLeastOnce)
 	refuse(!slices.Contains([]Protocol{AutoProtocol, ClassicProtocol, ConsumerProtocol}, c.GroupProtocol),
 		"group protocol %q: want %s, %s or %s", c.GroupProtocol, AutoProtocol, ClassicProtocol, ConsumerProtocol)
+	refuse(c.StaticMembership && c.GroupProtocol == ConsumerProtocol, "static membership goes with group protocol classic or auto: where the brokers assign, a killed member is let in again only when its session is over")
 	refuse(c.CommitInterval <= 0, "commit interval %s: want more than 0", c.CommitInterval)
 	refuse(c.CycleRecords <= 0, "cycle records %d: want more than 0", c.CycleRecords)
 	refuse(c.CycleBytes <= 0, "cycle bytes %d: want more than 0", c.CycleBytes)

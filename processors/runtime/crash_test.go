@@ -34,11 +34,9 @@ var crashes = []crash{
 }
 
 func TestCrashThenRestartInPlace(t *testing.T) {
-	t.Parallel()
 	for _, c := range crashes {
 		t.Run(fmt.Sprint(c.point, c.n), func(t *testing.T) {
-			t.Parallel()
-			newCluster(t, counting()).crashThenRestart(t, c)
+			underBoth(t, func(t *testing.T, k *cluster) { k.crashThenRestart(t, c) })
 		})
 	}
 }
@@ -56,14 +54,12 @@ func (k *cluster) crashThenRestart(t *testing.T, c crash) {
 
 // Another instance, with a disk of its own, waits out what the first left open and takes over.
 func TestCrashThenMove(t *testing.T) {
-	t.Parallel()
 	for _, c := range crashes {
 		if c.n == 1 {
 			continue // the second instance would start on the same nothing
 		}
 		t.Run(fmt.Sprint(c.point, c.n), func(t *testing.T) {
-			t.Parallel()
-			newCluster(t, counting()).crashThenMove(t, c)
+			underBoth(t, func(t *testing.T, k *cluster) { k.crashThenMove(t, c) })
 		})
 	}
 }
@@ -179,8 +175,7 @@ func (k *cluster) evictByHeartbeat(t *testing.T, group string) {
 
 // A member that was evicted between its assignment and its fence must not get the fence through.
 func TestEvictedMemberCannotFence(t *testing.T) {
-	t.Parallel()
-	newCluster(t, counting()).evictedCannotFence(t)
+	underBoth(t, func(t *testing.T, k *cluster) { k.evictedCannotFence(t) })
 }
 
 func (k *cluster) evictedCannotFence(t *testing.T) {
@@ -209,11 +204,9 @@ func (k *cluster) evictedCannotFence(t *testing.T) {
 
 // A member that stands still in the middle of a cycle while another takes its partitions wakes up to an abort.
 func TestZombieWakesToAnAbort(t *testing.T) {
-	t.Parallel()
 	for _, point := range []string{"processed", "flushed"} {
 		t.Run(point, func(t *testing.T) {
-			t.Parallel()
-			newCluster(t, counting()).zombieWakes(t, point)
+			underBoth(t, func(t *testing.T, k *cluster) { k.zombieWakes(t, point) })
 		})
 	}
 }

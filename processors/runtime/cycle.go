@@ -80,7 +80,10 @@ func (p place) compare(q place) int {
 
 func (l *lane) fetchFault(fetches kgo.Fetches) error {
 	for _, e := range fetches.Errors() {
+		var outside *kgo.ErrGroupSession
 		switch {
+		case errors.As(e.Err, &outside):
+			return l.outside(outside.Err)
 		case errors.Is(e.Err, context.DeadlineExceeded), errors.Is(e.Err, context.Canceled):
 			continue
 		case errors.Is(e.Err, kerr.OffsetOutOfRange):

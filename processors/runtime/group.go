@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -10,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"waybill/processors/stream"
 )
 
 // Protocol is how the members of a stage's group share its partitions.
@@ -40,43 +43,66 @@ func (s *stage) membership(p Protocol) []kgo.Opt {
 	return opts
 }
 
-// agree decides on the protocol and, where it is the brokers', on the session timeout.
+// agree decides on the protocol, by what all brokers are: one that is not upgraded yet may be the group's coordinator tomorrow.
+//
+// Auto takes the brokers' assignment only where it is no step back. They grant no session below 45 s unless their
+// group.consumer.min.session.timeout.ms says so, and the partitions of a killed instance stand still for as long. Nor for static
+// members: one that was killed is back at work in 0.5 s under the classic protocol, and under theirs when its session is over.
 func (s *stage) agree(ctx context.Context) (Protocol, error) {
+	if s.cfg.GroupProtocol == ClassicProtocol {
+		return ClassicProtocol, nil
+	}
 	c, err := kgo.NewClient(s.clientOptions()...)
 	if err != nil {
 		return "", fmt.Errorf("make Kafka client: %w", err)
 	}
 	defer c.Close()
-	p, err := s.protocol(ctx, kadm.NewClient(c))
-	if err == nil && p == ConsumerProtocol {
-		err = s.sessions(ctx, c)
+	old, err := older(ctx, kadm.NewClient(c))
+	if err != nil {
+		return "", err
 	}
-	return p, err
+	auto := s.cfg.GroupProtocol == AutoProtocol
+	switch {
+	case old != "" && !auto:
+		return "", fmt.Errorf("group protocol consumer wants Apache Kafka 4.3 or newer, and %s: set runtime.group_protocol to auto or classic", old)
+	case old != "":
+		return s.classic(old)
+	case s.cfg.StaticMembership:
+		return s.classic("members are static")
+	}
+	refused, err := s.sessions(ctx, c)
+	switch {
+	case err != nil:
+		return "", err
+	case refused != nil && auto:
+		return s.classic(fmt.Sprintf("the brokers do not grant a session timeout of %s: %v", s.cfg.SessionTimeout, refused))
+	case refused != nil:
+		s.log.Warn("the group keeps the brokers' session timeout, and the partitions of an instance that dies stand still for so long", "wanted", s.cfg.SessionTimeout, "cause", refused)
+	}
+	s.log.Info("group protocol: consumer")
+	return ConsumerProtocol, nil
 }
 
-// protocol decides by what all brokers are: one that is not yet upgraded may be the group's coordinator tomorrow.
-func (s *stage) protocol(ctx context.Context, adm *kadm.Client) (Protocol, error) {
-	if s.cfg.GroupProtocol == ClassicProtocol {
-		return ClassicProtocol, nil
-	}
+func (s *stage) classic(because string) (Protocol, error) {
+	s.log.Info("group protocol: classic", "because", because)
+	return ClassicProtocol, nil
+}
+
+// older names a broker that is older than 4.3, or none.
+func older(ctx context.Context, adm *kadm.Client) (string, error) {
 	brokers, err := adm.ApiVersions(ctx)
 	if err != nil {
 		return "", kafka(fmt.Errorf("ask the brokers for their versions: %w", err))
 	}
 	for _, b := range brokers.Sorted() {
-		switch {
-		case b.Err != nil:
+		if b.Err != nil {
 			return "", kafka(fmt.Errorf("ask broker %d for its version: %w", b.NodeID, b.Err))
-		case assigns(b):
-			continue
-		case s.cfg.GroupProtocol == ConsumerProtocol:
-			return "", fmt.Errorf("group protocol consumer wants Apache Kafka 4.3 or newer, and broker %d is %s: set runtime.group_protocol to auto or classic", b.NodeID, b.VersionGuess())
 		}
-		s.log.Info("group protocol: classic", "because", fmt.Sprintf("broker %d is %s, older than 4.3", b.NodeID, b.VersionGuess()))
-		return ClassicProtocol, nil
+		if !assigns(b) {
+			return fmt.Sprintf("broker %d is %s", b.NodeID, b.VersionGuess()), nil
+		}
 	}
-	s.log.Info("group protocol: consumer", "because", "every broker is 4.3 or newer")
-	return ConsumerProtocol, nil
+	return "", nil
 }
 
 // assigns says whether a broker is one to leave the assignment to. Before 4.3 (KIP-1251) a commit that meets a new epoch of
@@ -87,9 +113,49 @@ func assigns(b kadm.BrokerApiVersions) bool {
 	return heartbeat >= 1 && logDirs >= 5
 }
 
+// outside says why the group does not have this member.
+func (l *lane) outside(err error) error {
+	err = fmt.Errorf("be a member of group %s: %w", l.cfg.Group(l.spec.Name), err)
+	switch {
+	case errors.Is(err, kerr.FencedInstanceID):
+		return fmt.Errorf("%w: another process joined as instance %q: give each its own runtime.instance", err, l.cfg.Instance)
+	case errors.Is(err, kerr.GroupIDNotFound), errors.Is(err, kerr.InconsistentGroupProtocol):
+		return kafka(fmt.Errorf("%w: where this goes on, its members speak the other group protocol and the brokers do not convert it (group.consumer.migration.policy): stop all its instances, then start them with one runtime.group_protocol", err))
+	}
+	return kafka(err)
+}
+
+// Leave takes an instance out of the groups of the stages. It is for a static member that stopped for good: the groups keep
+// its partitions for it until its session ends. It gives the groups that knew it.
+func Leave(ctx context.Context, c *kgo.Client, cfg Config, specs ...stream.Spec) ([]string, error) {
+	var left []string
+	for _, spec := range specs {
+		group, id := cfg.Group(spec.Name), cfg.instanceID(spec.Name)
+		was, err := leave(ctx, c, group, id)
+		if err != nil {
+			return left, fmt.Errorf("take %s out of group %s: %w", id, group, err)
+		}
+		if was {
+			left = append(left, group)
+		}
+	}
+	return left, nil
+}
+
+func leave(ctx context.Context, c *kgo.Client, group, id string) (bool, error) {
+	left, err := kadm.NewClient(c).LeaveGroup(ctx, kadm.LeaveGroup(group).InstanceIDs(id).Reason("taken out by hand"))
+	if err == nil {
+		err = left.Error()
+	}
+	if errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.GroupIDNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // sessions asks the brokers for our session timeout and heartbeats: under the consumer protocol they are settings of the group,
-// not of the member.
-func (s *stage) sessions(ctx context.Context, c *kgo.Client) error {
+// not of the member. The first error is the brokers' refusal.
+func (s *stage) sessions(ctx context.Context, c *kgo.Client) (refused, err error) {
 	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
 	group := kmsg.NewIncrementalAlterConfigsRequestResource()
 	group.ResourceType, group.ResourceName = kmsg.ConfigResourceTypeGroupConfig, s.cfg.Group(s.spec.Name)
@@ -103,16 +169,13 @@ func (s *stage) sessions(ctx context.Context, c *kgo.Client) error {
 	req.Resources = append(req.Resources, group)
 	res, err := req.RequestWith(ctx, c)
 	if err != nil {
-		return kafka(fmt.Errorf("set the session timeout of group %s: %w", group.ResourceName, err))
+		return nil, kafka(fmt.Errorf("set the session timeout of group %s: %w", group.ResourceName, err))
 	}
 	for _, r := range res.Resources {
-		err := kerr.ErrorForCode(r.ErrorCode)
-		if err != nil && r.ErrorMessage != nil {
-			err = fmt.Errorf("%w: %s", err, *r.ErrorMessage)
-		}
-		if err != nil {
-			s.log.Warn("the group keeps the brokers' session timeout and heartbeats", "wanted", s.cfg.SessionTimeout, "cause", err)
+		refused = kerr.ErrorForCode(r.ErrorCode)
+		if refused != nil && r.ErrorMessage != nil {
+			refused = fmt.Errorf("%w: %s", refused, *r.ErrorMessage)
 		}
 	}
-	return nil
+	return refused, nil
 }

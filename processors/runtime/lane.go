@@ -20,15 +20,17 @@ import (
 // lane is one group member with one transactional id. All of it but the callbacks belongs to one goroutine.
 type lane struct {
 	*stage
-	sess   *session
-	adm    *kadm.Client
-	topo   topology
-	tasks  map[place]*task
-	wanted []place // assigned, waiting for their fence
-	pause  *backoff.ExponentialBackOff
-	hold   time.Duration      // before the next cycle
-	kill   context.CancelFunc // cuts the client off, as a crash would
-	given  atomic.Bool        // the group has assigned something, if only nothing
+	sess *session
+	adm  *kadm.Client
+	topo topology
+
+	protocol Protocol // of the group
+	tasks    map[place]*task
+	wanted   []place // assigned, waiting for their fence
+	pause    *backoff.ExponentialBackOff
+	hold     time.Duration      // before the next cycle
+	kill     context.CancelFunc // cuts the client off, as a crash would
+	given    atomic.Bool        // the group has assigned something, if only nothing
 
 	mu    sync.Mutex
 	moves []move // what the group did since the last cycle, in order
@@ -126,15 +128,15 @@ func (l *lane) open(ctx context.Context) error {
 
 // member makes the lane's client, which joins the group as soon as it knows the inboxes.
 func (l *lane) member(ctx context.Context, opts ...kgo.Opt) (*session, error) {
-	protocol, err := l.agree(ctx)
-	if err != nil {
+	var err error
+	if l.protocol, err = l.agree(ctx); err != nil {
 		return nil, err
 	}
 	var inboxes []string
 	for _, t := range l.spec.Inboxes {
 		inboxes = append(inboxes, string(t.Name))
 	}
-	opts = append(append(opts, l.clientOptions()...), l.membership(protocol)...)
+	opts = append(append(opts, l.clientOptions()...), l.membership(l.protocol)...)
 	if l.cfg.Mode == ExactlyOnce {
 		opts = append(opts, kgo.TransactionalID(l.cfg.transactionalID(l.spec.Name)), kgo.TransactionTimeout(l.cfg.TransactionTimeout))
 	}
@@ -217,6 +219,9 @@ func (l *lane) settle(ctx context.Context) error {
 		if err := l.takeOver(ctx); err != nil {
 			return err
 		}
+	}
+	if l.protocol == ConsumerProtocol && len(l.tasks)+len(l.wanted) == 0 {
+		l.sess.Nudge()
 	}
 	if err := l.admit(); err != nil {
 		return err

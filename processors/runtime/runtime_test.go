@@ -231,8 +231,10 @@ func TestTwinInstancesAreTold(t *testing.T) {
 }
 
 func TestInstancesShareTheWork(t *testing.T) {
-	t.Parallel()
-	k := newCluster(t, counting())
+	underBoth(t, func(t *testing.T, k *cluster) { k.instancesShare(t) })
+}
+
+func (k *cluster) instancesShare(t *testing.T) {
 	a := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
 	k.send(t, 300, 11)
 	k.outputs(t)

@@ -15,17 +15,22 @@ import (
 // protocols are those a group can have.
 var protocols = []Protocol{ClassicProtocol, ConsumerProtocol}
 
-// What stays where it is goes on while another instance comes and goes.
-func TestScaleOutAndIn(t *testing.T) {
+// underBoth runs a test under each protocol, each time on a Kafka of its own.
+func underBoth(t *testing.T, test func(*testing.T, *cluster)) {
 	t.Parallel()
 	for _, p := range protocols {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
 			k := newCluster(t, counting())
 			k.protocol = p
-			k.scaleOutAndIn(t)
+			test(t, k)
 		})
 	}
+}
+
+// What stays where it is goes on while another instance comes and goes.
+func TestScaleOutAndIn(t *testing.T) {
+	underBoth(t, func(t *testing.T, k *cluster) { k.scaleOutAndIn(t) })
 }
 
 func (k *cluster) scaleOutAndIn(t *testing.T) {
@@ -157,4 +162,24 @@ func (s *sightings) pauses(from, to time.Time, moved map[int32]bool) (stayed, we
 		}
 	}
 	return stayed, went
+}
+
+// A group changes its protocol while it works: instances are set to the new one, one after the other, and back.
+func (k *cluster) migrates(t *testing.T) {
+	steps := []Protocol{ClassicProtocol, ConsumerProtocol, ConsumerProtocol, ClassicProtocol, ClassicProtocol}
+	var before *instance
+	for i, p := range steps {
+		k.protocol = p
+		next := start(t, testConfig(k, fmt.Sprint("m", i), t.TempDir()), nil, counting())
+		k.send(t, 100, 13)
+		eventually(t, fmt.Sprintf("step %d: the newcomer has tasks", i), func() bool { s := next.Stats()[0]; return s.Tasks > 0 && s.Restoring == 0 })
+		k.check(t)
+		if before != nil {
+			before.halt(t)
+		}
+		k.send(t, 100, 13)
+		k.check(t)
+		before = next
+	}
+	before.halt(t)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -24,7 +25,8 @@ const (
 // session is a lane's client, and how its cycles end.
 type session struct {
 	*client
-	tx *kgo.GroupTransactSession // nil at least once
+	tx     *kgo.GroupTransactSession // nil at least once
+	nudged time.Time
 }
 
 type client = kgo.Client // embedded under a name that leaves Client to the method
@@ -51,6 +53,15 @@ func (s *session) Begin() error {
 		return nil
 	}
 	return s.tx.Begin()
+}
+
+// Nudge is called again and again while the lane has nothing. Where the brokers assign, they do so in the answer to a
+// heartbeat, and those are 5 s apart: what others gave up for us would lie idle until the next one.
+func (s *session) Nudge() {
+	if time.Since(s.nudged) > 200*time.Millisecond {
+		s.nudged = time.Now()
+		s.ForceRebalance()
+	}
 }
 
 // Barrier stands between what a cycle says and what it remembers. At least once, what is remembered must not be there before

@@ -67,3 +67,10 @@ func (l *Line) Tick(ctx context.Context) error { return l.ticker(l.specs).Send(c
 func (l *Line) ticker(specs []stream.Spec) runtime.Ticker {
 	return runtime.Ticker{Client: l.Client, Encoder: l.Codec, Inboxes: runtime.Inboxes(specs...), Producer: l.Config.Runtime.Instance}
 }
+
+// Leave takes an instance out of the stages' groups, and gives those that knew it.
+func (l *Line) Leave(ctx context.Context, instance string) ([]string, error) {
+	cfg := l.Config.Runtime
+	cfg.Instance = instance
+	return runtime.Leave(ctx, l.Client, cfg, l.specs...)
+}
