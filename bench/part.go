@@ -35,6 +35,7 @@ type part func(ctx context.Context, o order, m *meter) (trial, error)
 // parts are the contestants that run in processes of their own.
 var parts = map[string]part{
 	"poll": barePoll, "decode": bareDecode, "copy": bareCopy, "track": trackPart, "sink": sinkPart, "chgo": bareInsert,
+	"discard": bareDiscard, "restore": restorePart,
 }
 
 // runPart is the whole life of a part.

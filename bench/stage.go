@@ -63,13 +63,18 @@ func (r *running) halted(err error) error {
 
 // committed waits until the first stage has committed n records.
 func (r *running) committed(n int) error {
-	look := time.NewTicker(5 * time.Millisecond)
+	return r.until(func(s runtime.Stats) bool { return s.In >= int64(n) })
+}
+
+// until waits for something to be true of the first stage.
+func (r *running) until(holds func(runtime.Stats) bool) error {
+	look := time.NewTicker(2 * time.Millisecond)
 	defer look.Stop()
-	for r.in() < n {
+	for !holds(r.Stats()[0]) {
 		select {
 		case err := <-r.ended:
 			r.ended <- nil // for halted
-			return errors.Join(errors.New("the engine ended before it had read everything"), err)
+			return errors.Join(errors.New("the engine ended before it had done its work"), err)
 		case <-look.C:
 		}
 	}

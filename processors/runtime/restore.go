@@ -106,9 +106,17 @@ func (r *restore) catchUp(ctx context.Context, adm *kadm.Client) error {
 		return err
 	}
 	r.seen.total += max(r.fence+1-c.Next, 0)
+	loading, err := r.store.Load()
+	if err != nil {
+		return err
+	}
 	changed := c.Partly
+	write := func() error {
+		c.At, c.Partly = time.Now(), changed
+		return loading.Write(c)
+	}
 	err = r.read(ctx, r.changelog, c.Next, r.fence+1, func(records []*kgo.Record, next int64) error {
-		changes := make([]stream.Change, 0, len(records))
+		before := loading.Len()
 		for _, rec := range records {
 			switch string(rec.Key) {
 			case fenceKey:
@@ -119,15 +127,21 @@ func (r *restore) catchUp(ctx context.Context, adm *kadm.Client) error {
 				}
 				c.Input = s.Input
 			default:
-				changes = append(changes, stream.Change{Key: rec.Key, Value: rec.Value})
+				loading.Add(stream.Change{Key: rec.Key, Value: rec.Value})
 			}
 		}
-		r.stats.restored.Add(int64(len(changes)))
-		changed = changed || len(changes) > 0
-		c.Next, c.At, c.Partly = next, time.Now(), changed
-		return r.store.Apply(changes, c)
+		r.stats.restored.Add(int64(loading.Len() - before))
+		changed = changed || loading.Len() > 0
+		c.Next = next
+		if loading.Full() {
+			return write()
+		}
+		return nil
 	})
-	if err != nil || !changed {
+	if err != nil {
+		return err
+	}
+	if err := write(); err != nil || !changed {
 		return err
 	}
 	if err := r.store.Rederive(); err != nil {

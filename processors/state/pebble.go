@@ -22,8 +22,12 @@ func (d *Disk) options(lock *pebble.Lock) *pebble.Options {
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
+	o.EnsureDefaults()
 	return o
 }
+
+// lowest is the number of the last level.
+const lowest = 6
 
 // quiet passes on what is wrong, not what is going on.
 type quiet struct{ log *slog.Logger }

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"waybill/processors/stream"
@@ -35,8 +36,8 @@ func (id ID) String() string {
 // mounted in the wrong place is not taken for another's.
 const (
 	keyState      = 's'
+	keyIdentity   = "a" // outside of what lies between checkpoint and state: tables that are loaded span these
 	keyCheckpoint = "c"
-	keyIdentity   = "i"
 )
 
 // Disk is where the stores of a process live. They share a cache.
@@ -62,6 +63,7 @@ type Store struct {
 	db     *pebble.DB
 	lock   *pebble.Lock
 	dir    string
+	tables func() sstable.WriterOptions
 	spoilt bool   // found damaged when it was read
 	value  []byte // of the last Get
 	key    []byte
@@ -108,11 +110,12 @@ func (d *Disk) open(dir string, id ID) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w (%w)", dir, ErrLocked, err)
 	}
-	db, err := pebble.Open(dir, d.options(lock))
+	options := d.options(lock)
+	db, err := pebble.Open(dir, options)
 	if err != nil {
 		return nil, errors.Join(damaged(fmt.Errorf("open state in %s: %w", dir, err)), lock.Close())
 	}
-	s := &Store{db: db, lock: lock, dir: dir}
+	s := &Store{db: db, lock: lock, dir: dir, tables: func() sstable.WriterOptions { return options.MakeWriterOptions(lowest, db.TableFormat()) }}
 	if err := s.identify(id); err != nil {
 		s.spoilt = false // Open sets it aside
 		return nil, errors.Join(err, s.Close())
@@ -250,12 +253,16 @@ func (s *Store) Apply(changes []stream.Change, c Checkpoint) error {
 		}
 		b.Set(s.key, x.Value, nil)
 	}
-	b.Set([]byte(keyCheckpoint), c.append(nil), nil)
-	if err := b.Commit(pebble.NoSync); err != nil {
+	if err := s.commit(b, c); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
 	s.unflushed.Add(int64(len(changes)))
 	return nil
+}
+
+func (s *Store) commit(b *pebble.Batch, c Checkpoint) error {
+	b.Set([]byte(keyCheckpoint), c.append(nil), nil)
+	return b.Commit(pebble.NoSync)
 }
 
 // Checkpoint is the last one written; false where the store is new.
@@ -268,8 +275,29 @@ func (s *Store) Checkpoint() (Checkpoint, bool, error) {
 	return c, err == nil, err
 }
 
+// none says that there is no state whose keys begin with prefix.
+func (s *Store) none(prefix string) (bool, error) {
+	lower := append([]byte{keyState}, prefix...)
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: after(lower)})
+	if err != nil {
+		return false, s.failed("look for state", err)
+	}
+	found := it.First()
+	if err := errors.Join(it.Error(), it.Close()); err != nil {
+		return false, s.failed("look for state", err)
+	}
+	return !found, nil
+}
+
 // Wipe removes all state and the checkpoint.
 func (s *Store) Wipe() error {
+	none, err := s.none("")
+	if err != nil {
+		return err
+	}
+	if _, ok, err := s.Checkpoint(); err == nil && !ok && none {
+		return nil // a deletion, too, would lie in the way of what is loaded
+	}
 	b := s.db.NewBatch()
 	defer b.Close()
 	b.DeleteRange([]byte{keyState}, []byte{keyState + 1}, nil)
@@ -286,11 +314,17 @@ const derivedAtOnce = 10_000
 // Rederive makes the derived entries anew from what was restored. Until it is done the checkpoint stays where it is, so that a
 // restart does it again.
 func (s *Store) Rederive() error {
+	none, err := s.none(stream.DerivedPrefix)
+	if err != nil {
+		return err
+	}
 	b := s.db.NewBatch()
 	defer func() { b.Close() }()
-	lower := append([]byte{keyState}, stream.DerivedPrefix...)
-	b.DeleteRange(lower, after(lower), nil)
-	err := s.Scan([]byte(stream.DerivedFrom), nil, func(key, value []byte) error {
+	if !none {
+		lower := append([]byte{keyState}, stream.DerivedPrefix...)
+		b.DeleteRange(lower, after(lower), nil)
+	}
+	err = s.Scan([]byte(stream.DerivedFrom), nil, func(key, value []byte) error {
 		c, ok := stream.Derive(key, value)
 		if !ok {
 			return nil

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"waybill/avro"
+	"waybill/processors/runtime"
+	"waybill/processors/stream"
+	"waybill/topics"
+)
+
+const (
+	whoDiscard = "bare read and discard, a client a partition"
+	whoRestore = "restore by the engine"
+)
+
+// restoreContests: how long a stage with an empty directory takes to have its state again.
+func restoreContests() []contest {
+	on := func(name, site, kafka string) contest {
+		title := fmt.Sprintf("Restoring %s keys of about 200 B from %s", number(restoredKeys), kafka)
+		return contest{
+			name: name, site: site, about: "restoring a million keys from " + kafka,
+			contestants: []contestant{{whoDiscard, "discard", fullChangelog}, {whoRestore, "restore", fullChangelog}},
+			tables: []layout{
+				{name, title + ", wall time", wallSeconds, whoDiscard, []string{rate, "MB/s", readySeconds}},
+				{name, title + ", CPU of the reading process", cpuMicros, whoDiscard, []string{allocs, allocBytes}},
+			},
+		}
+	}
+	return []contest{on("restore", embedded, "the embedded Kafka"), on("restore-apache", apache, "Apache Kafka")}
+}
+
+// readySeconds is from the engine's start until all its tasks are at work: joining the group and fencing come on top.
+const readySeconds = "s from start to work"
+
+const (
+	restoredKeys  = 1_000_000
+	restoredValue = 200 // bytes, about
+	restoredApp   = "bench-restore"
+)
+
+var (
+	restoredInbox = hop("bench-restored")
+	restoredStage = relay("restored", restoredInbox, copyTopic)
+)
+
+// fullChangelog sees to it that there is a changelog of a million keys, in no order, as the engine writes it.
+func fullChangelog(ctx context.Context, f *field, s *site, o *order) (undo func(bool) error, err error) {
+	o.App, o.Records = restoredApp, restoredKeys
+	if o.StateDir, err = os.MkdirTemp(f.dir, "state-"); err != nil {
+		return nil, err
+	}
+	if !s.made[restoredApp] {
+		if err := s.writeChangelog(ctx); err != nil {
+			return nil, fmt.Errorf("write a changelog to restore from: %w", err)
+		}
+		s.made[restoredApp] = true
+	}
+	return func(bool) error { return os.RemoveAll(o.StateDir) }, nil
+}
+
+func (s *site) writeChangelog(ctx context.Context) error {
+	changelog := runtime.Changelogs(restoredApp, restoredStage)[0]
+	if err := s.create(ctx, restoredInbox, changelog); err != nil {
+		return err
+	}
+	if err := s.register(ctx, restoredInbox); err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(50_000),
+		kgo.TransactionalID(restoredApp), kgo.ProducerBatchMaxBytes(1_000_012))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	const transaction = 50_000
+	for first := 0; first < restoredKeys; first += transaction {
+		if err := writeChanges(ctx, client, string(changelog.Name), first, first+transaction); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeChanges writes what the stage would: its own task makes the changes.
+func writeChanges(ctx context.Context, client *kgo.Client, changelog string, from, to int) error {
+	tasks := map[int32]*stream.Task{}
+	for p := range int32(partitions) {
+		t, err := restoredStage.NewTask(stream.Nothing{})
+		if err != nil {
+			return err
+		}
+		tasks[p] = t
+	}
+	for n := from; n < to; n++ {
+		err := tasks[int32(n%partitions)].Process(ctx, restoredRecord(n), func([]stream.Emit) error { return nil })
+		if err != nil {
+			return err
+		}
+	}
+	if err := client.BeginTransaction(); err != nil {
+		return err
+	}
+	var failed firstError
+	for p, t := range tasks {
+		changes, err := t.Flush()
+		if err != nil {
+			return err
+		}
+		for _, c := range changes {
+			client.Produce(ctx, &kgo.Record{Topic: changelog, Partition: p, Key: c.Key, Value: c.Value}, func(_ *kgo.Record, err error) { failed.keep(err) })
+		}
+	}
+	if err := client.Flush(ctx); err != nil {
+		return err
+	}
+	return errors.Join(failed.get(), client.EndTransaction(ctx, kgo.TryCommit))
+}
+
+// restoredRecord is of a key of its own. Half of the payload is noise: it compresses about as state does.
+func restoredRecord(n int) stream.Record {
+	rng := rand.New(rand.NewPCG(1, uint64(n)))
+	payload := make([]byte, restoredValue-30)
+	for i := 0; i < len(payload)/2; i += 8 {
+		binary.LittleEndian.PutUint64(payload[i:], rng.Uint64())
+	}
+	key := topics.Key("bench", fmt.Sprintf("%016x", rng.Uint64()))
+	return stream.Record{Key: []byte(key), Value: &avro.PartnerMessage{Tenant: "bench", Payload: payload, ReceivedAt: avro.MicrosOf(time.Unix(int64(1_790_000_000+n), 0))}}
+}
+
+// bareDiscard reads every partition of the changelog as a restore does, each with a client of its own, and drops what it reads.
+func bareDiscard(ctx context.Context, o order, m *meter) (trial, error) {
+	topic := string(runtime.Changelogs(o.App, restoredStage)[0].Name)
+	bytes := make([]int, partitions)
+	err := m.over(o.Records, func() error {
+		var group errgroup.Group
+		for p := range int32(partitions) {
+			group.Go(func() (err error) {
+				bytes[p], err = discard(ctx, o, topic, p)
+				return err
+			})
+		}
+		return group.Wait()
+	})
+	total := 0
+	for _, n := range bytes {
+		total += n
+	}
+	return trial{"MB/s": float64(total) / 1e6 / m.used[wallSeconds]}, err
+}
+
+func discard(ctx context.Context, o order, topic string, partition int32) (bytes int, err error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(o.Brokers...), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {partition: kgo.NewOffset().AtStart()}}))
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	for n := 0; n < o.Records/partitions; {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return bytes, fmt.Errorf("read %s/%d: %w", topic, partition, err)
+		}
+		for it := fetches.RecordIter(); !it.Done(); {
+			if r := it.Next(); r.Key[0] != 0 { // fences of trials before do not count
+				n, bytes = n+1, bytes+len(r.Key)+len(r.Value)
+			}
+		}
+	}
+	return bytes, nil
+}
+
+// restorePart starts the stage on an empty directory. What is measured begins when its tasks are fenced, and ends when all of them are at work.
+func restorePart(ctx context.Context, o order, m *meter) (trial, error) {
+	codec, err := newCodec(o.Registry)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	engine, err := start(ctx, engineConfig(o), runtime.Deps{Decoder: codec, Encoder: codec}, restoredStage)
+	if err != nil {
+		return nil, err
+	}
+	err = engine.until(func(s runtime.Stats) bool { return s.Tasks == partitions })
+	if err == nil {
+		err = m.over(o.Records, func() error {
+			return engine.until(func(s runtime.Stats) bool { return s.Restoring == 0 })
+		})
+	}
+	ready := time.Since(began)
+	s := engine.Stats()[0]
+	if err := engine.halted(err); err != nil {
+		return nil, err
+	}
+	if s.Restored != int64(o.Records) {
+		return nil, fmt.Errorf("the engine restored %d records of %d", s.Restored, o.Records)
+	}
+	return trial{readySeconds: ready.Seconds()}, nil
+}
