@@ -17,6 +17,7 @@ type Kind string
 const (
 	ValueKind Kind = "value"
 	MapKind   Kind = "map"
+	ListKind  Kind = "list"
 	TableKind Kind = "table"
 	IndexKind Kind = "index"
 	TimerKind Kind = "timers"

@@ -22,7 +22,7 @@ type Key struct {
 	Stage     string `json:"stage" yaml:"stage"`
 	Partition int32  `json:"partition" yaml:"partition"`
 	Key       string `json:"key" yaml:"key"`
-	// By name of store: a record, or for a map the records by name of entry.
+	// By name of store: a record, for a list its records in order, for a map its records by name.
 	Stores map[string]any `json:"stores,omitempty" yaml:"stores,omitempty"`
 	// When they are due, by name.
 	Timers map[string]string `json:"timers,omitempty" yaml:"timers,omitempty"`
@@ -182,8 +182,13 @@ func (k *Key) put(i stream.StoreInfo, at stream.StateKey, rec avro.Record) error
 	if err != nil {
 		return err
 	}
-	if i.Kind == stream.ValueKind {
+	switch i.Kind {
+	case stream.ValueKind:
 		k.Stores[i.Name] = v
+		return nil
+	case stream.ListKind:
+		list, _ := k.Stores[i.Name].([]any)
+		k.Stores[i.Name] = append(list, v)
 		return nil
 	}
 	entries, ok := k.Stores[i.Name].(map[string]any)

@@ -50,6 +50,8 @@ func (c *comparison) wrong(key, value []byte) string {
 		return fmt.Sprintf("a %s has no entry under such a key", i.Kind)
 	case k.Entry != "" && i.Kind == stream.ValueKind:
 		return "a value has no entries"
+	case len(k.Entry) != stream.ElementName && i.Kind == stream.ListKind:
+		return "a list has no element of this name"
 	}
 	if _, _, err := i.Decode(value); err != nil {
 		return err.Error()

@@ -51,6 +51,7 @@ type stores struct {
 	shared *stream.Map[avro.PartnerMessage, *avro.PartnerMessage]
 	needs  *stream.Index
 	timers *stream.Timers
+	lines  *stream.List[avro.PartnerMessage, *avro.PartnerMessage]
 }
 
 // keeping keeps something in every kind of store.
@@ -61,6 +62,7 @@ func keeping(snapshots bool) stream.Spec {
 			return stores{
 				stream.ValueOf[avro.PartnerMessage](b, "last"), stream.MapOf[avro.PartnerMessage](b, "note"),
 				stream.TableOf[avro.PartnerMessage](b, "shared"), stream.IndexOf(b, "needs"), b.Timers(),
+				stream.ListOf[avro.PartnerMessage](b, "line"),
 			}
 		},
 		Inputs: []stream.Input[stores]{stream.On(func(_ context.Context, _ string, ev stream.Event[avro.PartnerMessage], st stores) (stream.Emits, error) {
@@ -68,6 +70,8 @@ func keeping(snapshots bool) stream.Spec {
 			st.notes.Edit(ev.Value.Name).Line = ev.Value.Line
 			st.shared.Edit("place").Line = ev.Value.Line
 			st.needs.Add("place")
+			st.lines.Append().Line = ev.Value.Line
+			st.lines.DropFirst(st.lines.Len() - 2)
 			st.timers.Set("alarm", time.UnixMicro(1_800_000_000_000_000+ev.Value.Line))
 			return stream.Emits{}, nil
 		})},
@@ -202,8 +206,8 @@ func TestWholeStateVerifies(t *testing.T) {
 		for _, p := range r.Partitions {
 			compared += p.Compared
 		}
-		// 20 keys with a value, three entries, a timer and a place in the index; a table in each partition.
-		if r.Err() != nil || len(r.Partitions) != partitions || !snapshots && compared != 20*6+partitions {
+		// 20 keys with a value, three entries, two elements, a timer and a place in the index; a table in each partition.
+		if r.Err() != nil || len(r.Partitions) != partitions || !snapshots && compared != 20*8+partitions {
 			t.Errorf("snapshots %v: %v, %d entries compared, report %+v", snapshots, r.Err(), compared, r)
 		}
 	}
@@ -278,6 +282,7 @@ func TestDifferencesAreFound(t *testing.T) {
 		{"no key of state", stream.Change{Key: []byte("rubbish"), Value: good}, 1, 2, "no key of state"},
 		{"a table's entry under a key", stream.Change{Key: key("shared", k, "place"), Value: good}, 1, 2, "table"},
 		{"an entry of a value", stream.Change{Key: key("last", k, "entry"), Value: good}, 1, 2, "no entries"},
+		{"an element of a list without a number", stream.Change{Key: key("line", k, "first"), Value: good}, 1, 2, "no element"},
 		{"a timer that is not derived", stream.Change{Key: key("timer", k, "alarm"), Value: due(7)}, 2, 3, "it would not fire"},
 		{"derived from nothing", derived, 1, 1, "not set"},
 	} {
@@ -345,7 +350,7 @@ func TestGetShowsAllOfAKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"key":"key-7"`, `"last":{`, `"note":{"n0":{`, `"line":47`, `"alarm":"2027-01-15T08:00:00.000047Z"`, `"depends_on":{"needs":["place"]}`} {
+	for _, want := range []string{`"key":"key-7"`, `"last":{`, `"note":{"n0":{`, `"line":[{`, `"line":27,`, `"line":47`, `"alarm":"2027-01-15T08:00:00.000047Z"`, `"depends_on":{"needs":["place"]}`} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %s in %s", want, text)
 		}
@@ -364,7 +369,7 @@ func TestGetShowsAllOfAKey(t *testing.T) {
 	if _, err := b.disk.Get(t.Context(), "keeping", "ey-1", ""); err == nil || !strings.Contains(err.Error(), "did you mean 'key-1'") {
 		t.Errorf("a part of a key: %v", err)
 	}
-	if err := b.disk.Known("keeping", "nothing"); err == nil || !strings.Contains(err.Error(), "last, needs, note") {
+	if err := b.disk.Known("keeping", "nothing"); err == nil || !strings.Contains(err.Error(), "last, line, needs, note") {
 		t.Errorf("a store that is not there: %v", err)
 	}
 }
