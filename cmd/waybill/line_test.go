@@ -67,7 +67,7 @@ func live(t *testing.T, kills int, kafka func(*testing.T) []string) (totals map[
 		instead := kafka(t)
 		env := append(startDev(t), instead...)
 		ctx := within(t, 4*time.Minute)
-		for _, v := range env {
+		for _, v := range append(env, "WAYBILL_RUNTIME_STATE_DIR="+filepath.Join(t.TempDir(), "state")) {
 			name, value, _ := strings.Cut(v, "=")
 			t.Setenv(name, value)
 		}
@@ -87,6 +87,7 @@ func live(t *testing.T, kills int, kafka func(*testing.T) []string) (totals map[
 		a := count(t, ctx, line)
 		holds(t, a, truth)
 		landedOnce(t, ctx, l.ClickHouse.DSN, a)
+		stateIsWhole(t, ctx, a)
 		if kills == 0 {
 			commandsTell(t, ctx, a)
 		}
@@ -99,8 +100,8 @@ func live(t *testing.T, kills int, kafka func(*testing.T) []string) (totals map[
 func through(t *testing.T, ctx context.Context, line *pipeline.Line, kills int) world.Truth {
 	w := smallWorld(t, line.Config.Tenant)
 	truth := w.Truth()
-	args := []string{"run", "--set", "runtime.state_dir=" + filepath.Join(t.TempDir(), "state"), "--set", "runtime.session_timeout=6s",
-		"--set", "clickhouse.consume.session_timeout=6s", "--set", "processors.track.settle=1s", "--set", "clickhouse.consume.linger=100ms"}
+	args := []string{"run", "--set", "runtime.session_timeout=6s",
+		"--set", "clickhouse.consume.session_timeout=6s", "--set", "processors.track.settle=1s", "--set", "runtime.snapshot_interval=2s", "--set", "clickhouse.consume.linger=100ms"}
 	next, stop := iter.Pull(w.Deliveries())
 	defer stop()
 	total, told := delivered(truth), int64(0)

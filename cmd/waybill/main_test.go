@@ -79,6 +79,12 @@ func TestWrongUse(t *testing.T) {
 		{"replay of an unknown format", []string{"replay", "--format", "xml", "main_test.go"}, exitUsage, "ocel"},
 		{"replay of a file that is not there", []string{"replay", "--format", "ocel", "none.csv"}, exitUsage, "replay: none.csv is not there"},
 		{"replay without a mapping", []string{"replay", "--format", "csv", "none.csv"}, exitUsage, "needs a mapping"},
+		{"state of a stage that is not there", []string{"state", "get", "lods", "x"}, exitUsage, "track, resolve, loads"},
+		{"state of a store that is not there", []string{"state", "get", "loads", "x", "--store", "fcat"}, exitUsage, "fact, load, needs"},
+		{"state of a stage without any", []string{"state", "verify", "normalise"}, exitUsage, "track, resolve, loads"},
+		{"state of no key", []string{"state", "get", "loads"}, exitUsage, "see `waybill state get --help`"},
+		{"no state directory", []string{"state", "ls"}, exitFailed, "--dir"},
+		{"nothing to verify", []string{"state", "verify", "--no-kafka", "--dir", "."}, exitFailed, "--app"},
 		{"replay without a format", []string{"replay", "x"}, exitUsage, "ocel"},
 	}
 	for _, tc := range tests {

@@ -202,7 +202,7 @@ func write(t *testing.T, path, text string) {
 
 func matches(t *testing.T, dir, pattern string) []string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(dir, pattern))
+	found, err := filepath.Glob(filepath.Join(escaped(dir), pattern))
 	if err != nil || len(found) == 0 {
 		t.Fatalf("no %s in %s (%v)", pattern, dir, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
@@ -70,6 +71,7 @@ type Store struct {
 
 	unflushed atomic.Int64 // changes that are in memory alone, about
 	flushes   int64        // seen by Size
+	looking   bool         // changes nothing
 }
 
 var _ stream.KV = (*Store)(nil)
@@ -138,12 +140,13 @@ func foreign(dir string) error {
 	return &unusable{why: "holds files that are not the state of a stage"}
 }
 
-// damaged tells what deleting the directory mends from what it does not, such as a full disk or a missing permission.
+// damaged tells what deleting the directory mends from what it does not, such as a full disk or a missing permission: of
+// those the operating system told. Not all that Pebble finds wrong it marks as corruption: a table that is cut short it does not.
 func damaged(err error) error {
-	if pebble.IsCorruptionError(err) || errors.Is(err, fs.ErrNotExist) {
-		return &unusable{why: "is damaged: " + err.Error()}
+	if errors.As(err, new(syscall.Errno)) && !errors.Is(err, fs.ErrNotExist) && !pebble.IsCorruptionError(err) {
+		return err
 	}
-	return err
+	return &unusable{why: "is damaged: " + err.Error()}
 }
 
 func (s *Store) identify(id ID) error {
@@ -159,9 +162,12 @@ func (s *Store) identify(id ID) error {
 	return nil
 }
 
+// asideMark stands behind the name of a directory that was set aside, before a number.
+const asideMark = ".aside-"
+
 func setAside(dir string) (string, error) {
 	for n := 1; ; n++ {
-		to := fmt.Sprintf("%s.aside-%d", dir, n)
+		to := fmt.Sprintf("%s%s%d", dir, asideMark, n)
 		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
 			return to, os.Rename(dir, to)
 		}
@@ -226,7 +232,7 @@ var ErrDamaged = errors.New("the local state is damaged and is to be restored")
 
 func (s *Store) failed(what string, err error) error {
 	if pebble.IsCorruptionError(err) {
-		s.spoilt = true
+		s.spoilt = !s.looking
 		return fmt.Errorf("%s: %w (%w)", what, ErrDamaged, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)

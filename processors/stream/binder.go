@@ -39,8 +39,8 @@ type Binder struct {
 type store struct {
 	name    string
 	record  func() avro.Record
-	size    int  // of a decoded value, what it points to left out
-	index   bool // an Index
+	size    int // of a decoded value, what it points to left out
+	kind    Kind
 	cold    bool // values leave memory once they are durable
 	version byte // of the form of its values
 	migrate func(from byte, old []byte, into avro.Record) error

@@ -29,8 +29,8 @@ func Migrated(version byte, migrate func(from byte, old []byte, into avro.Record
 // none stays decoded behind the commit that made it durable, as long as its key is in use.
 func Cold() Option { return func(s *store) { s.cold = true } }
 
-func declare[V any, P record[V]](name string, opts []Option) store {
-	s := store{name: name, record: func() avro.Record { return P(new(V)) }, size: int(reflect.TypeFor[V]().Size()), version: 1}
+func declare[V any, P record[V]](name string, kind Kind, opts []Option) store {
+	s := store{name: name, kind: kind, record: func() avro.Record { return P(new(V)) }, size: int(reflect.TypeFor[V]().Size()), version: 1}
 	for _, o := range opts {
 		o(&s)
 	}
@@ -45,7 +45,7 @@ type Value[V any, P record[V]] struct {
 
 // ValueOf opens a Value store.
 func ValueOf[V any, P record[V]](b *Binder, name string, opts ...Option) *Value[V, P] {
-	return &Value[V, P]{b: b, no: b.open(declare[V, P](name, opts))}
+	return &Value[V, P]{b: b, no: b.open(declare[V, P](name, ValueKind, opts))}
 }
 
 // Get gives the key's value to read, and whether it has one. Valid until the handler returns.
@@ -78,14 +78,12 @@ type Map[V any, P record[V]] struct {
 
 // MapOf opens a Map store scoped to the key.
 func MapOf[V any, P record[V]](b *Binder, name string, opts ...Option) *Map[V, P] {
-	return &Map[V, P]{b: b, no: b.open(declare[V, P](name, opts))}
+	return &Map[V, P]{b: b, no: b.open(declare[V, P](name, MapKind, opts))}
 }
 
 // TableOf opens a Map store that all keys of the task share: for reference data, which reaches every partition.
 func TableOf[V any, P record[V]](b *Binder, name string, opts ...Option) *Map[V, P] {
-	s := MapOf[V, P](b, name, opts...)
-	s.table = true
-	return s
+	return &Map[V, P]{b: b, no: b.open(declare[V, P](name, TableKind, opts)), table: true}
 }
 
 func (s *Map[V, P]) scope() *scope {
@@ -152,9 +150,7 @@ type Index struct {
 
 // IndexOf opens an Index.
 func IndexOf(b *Binder, name string) *Index {
-	s := declare[presence](name, nil)
-	s.index = true
-	return &Index{b: b, no: b.open(s)}
+	return &Index{b: b, no: b.open(declare[presence](name, IndexKind, nil))}
 }
 
 // Add says that the running key depends on the reference.

@@ -16,7 +16,7 @@ type Tally struct {
 
 // TallyOf opens a Tally. Its name is a noun in snake case: metrics show it.
 func TallyOf(b *Binder, name string) *Tally {
-	t := &Tally{b: b, no: b.open(declare[count](name, nil))}
+	t := &Tally{b: b, no: b.open(declare[count](name, TallyKind, nil))}
 	b.tallies = append(b.tallies, t.no)
 	return t
 }

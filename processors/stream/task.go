@@ -316,7 +316,7 @@ func (b *Binder) dependents(reference, after string, n int) (keys []string, more
 	}
 	s := b.scope(reference)
 	for no := range b.stores {
-		if b.stores[no].index {
+		if b.stores[no].kind == IndexKind {
 			keys = append(keys, b.scan(s, uint16(no), "", after, n+1)...)
 		}
 	}

@@ -49,6 +49,7 @@ type stores struct {
 	shared *stream.Map[avro.PartnerMessage, *avro.PartnerMessage]
 	users  *stream.Index
 	timers *stream.Timers
+	lines  *stream.List[avro.PartnerMessage, *avro.PartnerMessage]
 }
 
 const out topics.Name = "out"
@@ -75,6 +76,16 @@ func obey(_ context.Context, key string, ev stream.Event[avro.PartnerMessage], s
 		for name, n := range st.notes.WithPrefix(v.Name) {
 			say("%s=%d", name, n.Line)
 		}
+	case "append":
+		st.lines.Append().Line = v.Line
+	case "drop":
+		st.lines.DropFirst(int(v.Line))
+	case "lines":
+		var all []int64
+		for l := range st.lines.All() {
+			all = append(all, l.Line)
+		}
+		say("%v of %d", all, st.lines.Len())
 	case "share":
 		st.shared.Edit(v.Name).Line = v.Line
 		e.Sweep(v.Name)
@@ -89,6 +100,10 @@ func obey(_ context.Context, key string, ev stream.Event[avro.PartnerMessage], s
 	case "poison":
 		st.last.Edit().Line, st.notes.Edit("poison").Line = 666, 666
 		st.timers.Set("poison", time.UnixMicro(1))
+		st.lines.DropFirst(1)
+		if v.Name != "drop" {
+			st.lines.Append().Line = 666
+		}
 		st.users.Add("poison")
 		say("poison")
 		return e, fault.Poisonf("BAD", "told to")
@@ -131,6 +146,7 @@ var obeying = stream.Define(stream.Processor[stores]{
 		return stores{
 			stream.ValueOf[avro.PartnerMessage](b, "last"), stream.MapOf[avro.PartnerMessage](b, "notes"),
 			stream.TableOf[avro.PartnerMessage](b, "shared"), stream.IndexOf(b, "users"), b.Timers(),
+			stream.ListOf[avro.PartnerMessage](b, "lines"),
 		}
 	},
 	Inputs: []stream.Input[stores]{stream.On(obey)}, Timers: ring, Sweep: swept,

@@ -54,7 +54,7 @@ func (a timer) compare(b timer) int {
 }
 
 func newTimers(b *Binder) *timers {
-	return &timers{b: b, no: b.open(store{name: timerStore, record: func() avro.Record { return new(due) }, size: 32, version: 1})}
+	return &timers{b: b, no: b.open(store{name: timerStore, kind: TimerKind, record: func() avro.Record { return new(due) }, size: 32, version: 1})}
 }
 
 func (t *timers) set(s *scope, name string, at int64) {
