@@ -24,6 +24,9 @@ const (
 	TallyKind Kind = "tally"
 )
 
+// OfTask says whether what the store holds belongs to the task, not to a key.
+func (k Kind) OfTask() bool { return k == TableKind || k == TallyKind }
+
 // StoreInfo tells those who look at state from outside what a store holds.
 type StoreInfo struct {
 	Name    string

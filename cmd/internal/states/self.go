@@ -46,9 +46,9 @@ func (c *comparison) wrong(key, value []byte) string {
 	switch {
 	case !ok:
 		return fmt.Sprintf("is of store %s, which stage %s of this program does not have", k.Store, c.Stage)
-	case (k.Scope == "") != (i.Kind == stream.TableKind) && i.Kind != stream.TimerKind:
+	case (k.Scope == "") != i.Kind.OfTask() && i.Kind != stream.TimerKind:
 		return fmt.Sprintf("a %s has no entry under such a key", i.Kind)
-	case k.Entry != "" && i.Kind == stream.ValueKind:
+	case k.Entry != "" && (i.Kind == stream.ValueKind || i.Kind == stream.TallyKind):
 		return "a value has no entries"
 	case len(k.Entry) != stream.ElementName && i.Kind == stream.ListKind:
 		return "a list has no element of this name"
