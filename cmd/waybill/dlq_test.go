@@ -43,7 +43,7 @@ func TestDeadLettersAreMendedAndReplayedOnce(t *testing.T) {
 	mappings := t.TempDir()
 	t.Setenv("WAYBILL_PROCESSORS_NORMALISE_MAPPING_DIR", mappings)
 	t.Setenv("WAYBILL_RUNTIME_STATE_DIR", filepath.Join(t.TempDir(), "state"))
-	stages := []string{"run", "--processors", "normalise,resolve", "--set", "runtime.session_timeout=6s"}
+	stages := []string{"run", "--processors", "normalise,resolve", "--set", "runtime.session_timeout=6s", "--set", "runtime.poison.letters=0"}
 
 	running := spawn(t, io.Discard, nil, stages...)
 	file := filepath.Join(t.TempDir(), "lines.csv")

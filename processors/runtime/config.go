@@ -31,6 +31,7 @@ type Config struct {
 	HotBytes           int64         // about how much decoded state all tasks of the process keep in memory
 	SnapshotInterval   time.Duration // stages that take snapshots of their state take one so often
 	SnapshotRecords    int           // and at the latest after so many records of a partition: what a restore reads again
+	Poison             Poison        // when a source is paused of which too much dies
 }
 
 // DefaultConfig is what runs well without further thought, but for App's peers sharing an Instance.
@@ -42,6 +43,7 @@ func DefaultConfig() Config {
 		DrainTimeout:    25 * time.Second, // Kubernetes waits 30
 		MaxMessageBytes: 1_000_012, CacheBytes: 256 << 20, HotBytes: 512 << 20,
 		SnapshotInterval: 30 * time.Second, SnapshotRecords: 200_000,
+		Poison: Poison{Share: 0.5, Letters: 100, Window: 1000, Probe: 100, PauseFirst: time.Minute, PauseMost: 15 * time.Minute},
 	}
 }
 
@@ -76,7 +78,26 @@ func (c Config) Validate() error {
 	refuse(c.HotBytes < 0, "hot bytes %d: want 0 or more", c.HotBytes)
 	refuse(c.SnapshotInterval <= 0, "snapshot interval %s: want more than 0", c.SnapshotInterval)
 	refuse(c.SnapshotRecords <= 0, "snapshot records %d: want more than 0", c.SnapshotRecords)
+	faults = append(faults, c.Poison.faults()...)
 	return errors.Join(faults...)
+}
+
+func (p Poison) faults() []error {
+	if p.Letters == 0 {
+		return nil
+	}
+	var faults []error
+	refuse := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	refuse(p.Letters < 0, "poison letters %d: want 0 or more; with 0 no source is paused", p.Letters)
+	refuse(!(p.Share >= 0 && p.Share < 1), "poison share %g: want 0 or more and less than 1", p.Share)
+	refuse(p.Window < p.Letters, "poison window %d: want at least as many records as poison letters %d", p.Window, p.Letters)
+	refuse(p.Probe <= 0, "poison probe %d: want more than 0", p.Probe)
+	refuse(p.PauseFirst <= 0 || p.PauseMost < p.PauseFirst, "poison pauses of %s to %s: want more than 0, in this order", p.PauseFirst, p.PauseMost)
+	return faults
 }
 
 // Group is the consumer group of a stage.

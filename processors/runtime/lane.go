@@ -28,6 +28,7 @@ type lane struct {
 	tasks    map[place]*task
 	wanted   []place // assigned, waiting for their fence
 	pause    *backoff.ExponentialBackOff
+	sources  *sources
 	hold     time.Duration      // before the next cycle
 	kill     context.CancelFunc // cuts the client off, as a crash would
 	given    atomic.Bool        // the group has assigned something, if only nothing
@@ -50,7 +51,7 @@ type move struct {
 
 // lane runs a lane from joining the group to leaving it. It ends without error when ctx does.
 func (s *stage) lane(ctx context.Context) (err error) {
-	l := &lane{stage: s, tasks: map[place]*task{}, pause: newBackoff()}
+	l := &lane{stage: s, tasks: map[place]*task{}, pause: newBackoff(), sources: newSources(s.cfg.Poison)}
 	if err := l.open(ctx); err != nil {
 		return err
 	}
@@ -75,6 +76,7 @@ func (l *lane) step(ctx context.Context) error {
 		return err
 	}
 	begun := time.Now()
+	l.probe(begun)
 	c, err := l.read(ctx) // poll, unframe, decode, fire due timers, handle, encode
 	if err != nil || c.records == 0 {
 		return err
@@ -239,6 +241,7 @@ func (l *lane) follow(m move) error {
 		}
 	}
 	l.wanted = slices.DeleteFunc(l.wanted, func(p place) bool { return p == m.place })
+	l.sources.forget(m.place)
 	if !m.assigned {
 		return nil
 	}
@@ -318,6 +321,7 @@ func (l *lane) commit(c *cycle) error {
 			return err
 		}
 		l.stats.count(w, now)
+		l.watch(w, now)
 		if l.crashes("applied") {
 			return errCrashed
 		}

@@ -21,6 +21,7 @@ const HeaderAttempt = "waybill-attempt"
 
 // bury makes a dead letter of a record.
 func (w *work) bury(ctx context.Context, r *kgo.Record, why error) error {
+	w.dead++
 	letter := LetterOf(r, w.spec.Name, why)
 	wire.FitLetter(letter, w.cfg.MaxMessageBytes-recordOverhead)
 	err := w.say(ctx, []stream.Emit{{Topic: topics.DeadLetters.Name, Key: string(wire.LetterKey(r.Key)), Value: letter}})

@@ -180,12 +180,33 @@ func (k *cluster) send(t testing.TB, n, keys int) {
 	t.Helper()
 	var rs []*kgo.Record
 	for range n {
-		key := fmt.Sprintf("key-%d", k.sent%keys)
-		rs = append(rs, &kgo.Record{Topic: string(inbox.Name), Partition: byKey, Key: []byte(key), Value: encoded(&avro.PartnerMessage{Name: fmt.Sprint(k.sent)})})
-		k.sent++
-		k.want[key]++
+		rs = append(rs, k.next(fmt.Sprintf("key-%d", k.sent%keys), byKey))
 	}
 	k.produce(t, rs...)
+}
+
+// next is one such record.
+func (k *cluster) next(key string, partition int32) *kgo.Record {
+	r := &kgo.Record{Topic: string(inbox.Name), Partition: partition, Key: []byte(key), Value: encoded(&avro.PartnerMessage{Name: fmt.Sprint(k.sent)})}
+	k.sent++
+	k.want[key]++
+	return r
+}
+
+// lag is how many records of a partition are not worked on.
+func (k *cluster) lag(t testing.TB, partition int32) int64 {
+	t.Helper()
+	ends, err := k.adm.ListEndOffsets(context.Background(), string(inbox.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := k.adm.FetchOffsets(context.Background(), "test.counting")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end, _ := ends.Lookup(string(inbox.Name), partition)
+	at, _ := done.Lookup(string(inbox.Name), partition)
+	return end.Offset - max(at.At, 0)
 }
 
 func (k *cluster) produce(t testing.TB, rs ...*kgo.Record) {
@@ -253,12 +274,18 @@ func testConfig(k *cluster, id, dir string) Config {
 	c.SnapshotInterval, c.SnapshotRecords = 100*time.Millisecond, 60
 	c.GroupProtocol = k.protocol
 	c.SessionTimeout, c.RebalanceTimeout, c.TransactionTimeout = time.Second, 2*time.Second, 4*time.Second
+	c.Poison = Poison{} // many tests are floods
 	return c
 }
 
 func start(t testing.TB, cfg Config, crash func(string) bool, specs ...stream.Spec) *instance {
 	t.Helper()
-	deps := Deps{Decoder: codec{}, Encoder: codec{}, crash: crash}
+	return startWith(t, cfg, Deps{crash: crash}, specs...)
+}
+
+func startWith(t testing.TB, cfg Config, deps Deps, specs ...stream.Spec) *instance {
+	t.Helper()
+	deps.Decoder, deps.Encoder = codec{}, codec{}
 	if os.Getenv("RUNTIME_TEST_LOG") != "" {
 		deps.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("instance", cfg.Instance)
 	}

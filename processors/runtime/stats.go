@@ -25,6 +25,7 @@ type Stats struct {
 	Commits     int64            // transactions committed, fences included
 	Aborts      int64            // transactions aborted, by a rebalance or a retryable fault
 	Rebuilds    int64            // lanes closed because the outcome of something was unknown
+	Pauses      int64            // of sources of which too much died
 	Tasks       int64            // partitions owned now
 	Restoring   int64            // of these, not yet at work
 	Hits        int64            // reads of state that found their value decoded in memory
@@ -45,15 +46,16 @@ type Stats struct {
 type PartitionStats struct {
 	Topic     string
 	Partition int32
-	Working   bool     // else it waits for its fence, or is restored
-	Restore   Progress // while it is restored; nothing before that
+	Working   bool      // else it waits for its fence, or is restored
+	Paused    time.Time // until then it is not read, because too much of it died; zero: it is
+	Restore   Progress  // while it is restored; nothing before that
 	State     state.Size
 	Tallies   map[string]int64 // see stream.Tally
 }
 
 // counters is what Stats is made of. A lane counts once a cycle and partition, never once a record.
 type counters struct {
-	in, out, letters, restored, commits, aborts, rebuilds, tasks, restoring, hits, misses atomic.Int64
+	in, out, letters, restored, commits, aborts, rebuilds, tasks, restoring, hits, misses, pauses atomic.Int64
 
 	cycleTime, commitTime, endToEnd meter.Histogram
 
@@ -78,7 +80,7 @@ func (c *counters) snapshot(stage string) Stats {
 	s := Stats{
 		Stage: stage, In: c.in.Load(), Out: c.out.Load(), DeadLetters: c.letters.Load(), Restored: c.restored.Load(),
 		Commits: c.commits.Load(), Aborts: c.aborts.Load(), Rebuilds: c.rebuilds.Load(), Tasks: c.tasks.Load(), Restoring: c.restoring.Load(),
-		Hits: c.hits.Load(), Misses: c.misses.Load(),
+		Pauses: c.pauses.Load(), Hits: c.hits.Load(), Misses: c.misses.Load(),
 		CycleTime: c.cycleTime.Snapshot(), CommitTime: c.commitTime.Snapshot(), EndToEnd: c.endToEnd.Snapshot(),
 		Joined: c.joined.Load(), Beat: time.Unix(0, c.beat.Load()),
 	}
@@ -147,6 +149,9 @@ func (l *lane) report() error {
 			t.size, t.sized = size, sized
 		}
 		p.State = t.size
+		if is, until := l.sources.is(at); is == paused {
+			p.Paused = until
+		}
 		if p.Working {
 			p.Tallies = t.Tallies()
 		} else {

@@ -189,8 +189,6 @@ func (l *lane) admit() error {
 	return nil
 }
 
-func (l *lane) resume(at place) { l.sess.Client().ResumeFetchPartitions(at.only()) }
-
 // only is the place as the client takes it.
 func (p place) only() map[string][]int32 { return map[string][]int32{p.topic: {p.partition}} }
 

@@ -42,6 +42,8 @@ type work struct {
 	bytes   int           // of what was read
 	out     []*kgo.Record // what was said, dead letters among it
 	letters []string      // the reasons of the dead letters among it
+	ticks   int           // among the records
+	dead    int           // records that died
 	changes []stream.Change
 	sealed  bool  // changes are all that changed since they were last written
 	next    int64 // changelog offset behind the changes, once they are written
@@ -55,6 +57,7 @@ func (w *work) clear() {
 	clear(w.out)
 	w.out, w.letters, w.arena, w.changes = w.out[:0], w.letters[:0], w.arena[:0], nil
 	w.bytes, w.next, w.sealed = 0, 0, false
+	w.ticks, w.dead = 0, 0
 }
 
 // run works on records. Its error is retryable or fatal; a poisonous record is a dead letter and left no trace.
@@ -104,6 +107,9 @@ func (w *work) handle(ctx context.Context, r *kgo.Record, emit stream.EmitFunc) 
 	rec, err := decode(ctx, w.stage, r, &w.scratch)
 	if err != nil {
 		return err
+	}
+	if _, ok := rec.Value.(*avro.Tick); ok {
+		w.ticks++
 	}
 	return w.task.Process(ctx, rec, emit)
 }

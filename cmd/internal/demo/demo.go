@@ -67,6 +67,7 @@ func Run(ctx context.Context, o Options) (res Result, err error) {
 	cfg := o.Config
 	cfg.Use(res.Rig.Kafka.Brokers(), res.Rig.Registry.URL(), res.Rig.ClickHouse.DSN())
 	cfg.Runtime.StateDir = dir
+	cfg.Runtime.Poison.Letters = 0 // a demo is read to its end, whatever it holds
 	cfg.Processors.Track.Settle = settle
 	cfg.ClickHouse.Consume.Linger = 200 * time.Millisecond
 	line, err := pipeline.Open(ctx, cfg, o.Log)
