@@ -318,6 +318,7 @@ func (l *lane) commit(c *cycle) error {
 			return err
 		}
 		l.stats.count(w, now)
+		w.arrive(true)
 		if l.crashes("applied") {
 			return errCrashed
 		}
@@ -328,6 +329,7 @@ func (l *lane) commit(c *cycle) error {
 // undo takes every task back to where the cycle began.
 func (l *lane) undo(ctx context.Context, c *cycle) error {
 	for _, w := range c.works {
+		w.arrive(false)
 		if l.spec.Snapshots {
 			l.rewind(ctx, w.task)
 			continue

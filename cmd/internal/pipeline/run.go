@@ -13,6 +13,7 @@ import (
 
 	"waybill/cmd/internal/cluster"
 	"waybill/cmd/internal/ops"
+	"waybill/cmd/internal/tracing"
 	"waybill/processors/runtime"
 	"waybill/processors/stream"
 	"waybill/sinks/clickhouse"
@@ -96,7 +97,12 @@ func (l *Line) run(ctx context.Context, r Run, specs []stream.Spec, server *ops.
 	if err := l.Codec.Prepare(ctx, topics.All()...); err != nil {
 		return fmt.Errorf("prepare the schemas: run `waybill schemas register` first: %w", err)
 	}
-	p, err := l.parts(r, specs)
+	tracer, err := tracing.New(ctx, l.Config.Tracing, l.Config.Kafka.App, l.Config.Runtime.Instance, l.Log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tracer.Close(ctx)) }()
+	p, err := l.parts(r, specs, tracer)
 	if err != nil {
 		return err
 	}
@@ -120,7 +126,7 @@ func (l *Line) work(ctx context.Context, r Run, specs []stream.Spec, p parts) er
 	return group.Wait()
 }
 
-func (l *Line) parts(r Run, specs []stream.Spec) (p parts, err error) {
+func (l *Line) parts(r Run, specs []stream.Spec, tracer *tracing.Tracer) (p parts, err error) {
 	opts, err := cluster.Options(l.Config.Kafka)
 	if err != nil {
 		return p, err
@@ -128,12 +134,15 @@ func (l *Line) parts(r Run, specs []stream.Spec) (p parts, err error) {
 	readers := l.Config.Runtime.Readers(specs...)
 	if len(specs) > 0 {
 		deps := runtime.Deps{Decoder: l.Codec, Encoder: l.Codec, Log: l.Log, Kafka: opts, Restoring: r.Restoring}
+		if tracer != nil {
+			deps.Tracer = tracer
+		}
 		if p.engine, err = runtime.New(l.Config.Runtime, deps, specs...); err != nil {
 			return p, err
 		}
 	}
 	if r.Sink {
-		if p.sink, err = l.newSink(opts); err != nil {
+		if p.sink, err = l.newSink(opts, tracer); err != nil {
 			return p, err
 		}
 		readers = append(readers, runtime.Reader{Group: clickhouse.Group(l.Config.Kafka.App), Topics: clickhouse.Topics()})
@@ -142,9 +151,12 @@ func (l *Line) parts(r Run, specs []stream.Spec) (p parts, err error) {
 	return p, err
 }
 
-func (l *Line) newSink(opts []kgo.Opt) (*clickhouse.Sink, error) {
+func (l *Line) newSink(opts []kgo.Opt, tracer *tracing.Tracer) (*clickhouse.Sink, error) {
 	cfg := l.Config.ClickHouse
 	cfg.Consume.Log = l.Log
+	if tracer != nil {
+		cfg.Consume.Tracer = tracer
+	}
 	return clickhouse.New(cfg, l.Config.Kafka.App, l.Codec, opts...)
 }
 
