@@ -163,7 +163,7 @@ func (l *lane) member(ctx context.Context, opts ...kgo.Opt) (*session, error) {
 // clientOptions are those of every client of the stage. MetadataMinAge: with the default of 5 s two NOT_LEADER answers in a
 // row cost 10 s [measured].
 func (s *stage) clientOptions() []kgo.Opt {
-	return append([]kgo.Opt{kgo.SeedBrokers(s.cfg.Brokers...), kgo.ClientID(s.cfg.App + "-" + s.cfg.Instance), kgo.MetadataMinAge(250 * time.Millisecond)}, s.deps.Kafka...)
+	return append([]kgo.Opt{kgo.SeedBrokers(s.cfg.Brokers...), kgo.ClientID(s.cfg.App + "-" + s.cfg.Instance), kgo.MetadataMinAge(250 * time.Millisecond), kgo.WithLogger(ClientLog(s.log))}, s.deps.Kafka...)
 }
 
 // close leaves the group and closes the tasks. cause is why.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,17 +148,17 @@ func (l *Line) parts(r Run, specs []stream.Spec, tracer *tracing.Tracer) (p part
 		}
 		readers = append(readers, runtime.Reader{Group: clickhouse.Group(l.Config.Kafka.App), Topics: clickhouse.Topics()})
 	}
-	p.probe, err = runtime.NewProbe(opts, readers...)
+	p.probe, err = runtime.NewProbe(append(slices.Clone(opts), kgo.WithLogger(runtime.ClientLog(l.Log))), readers...)
 	return p, err
 }
 
 func (l *Line) newSink(opts []kgo.Opt, tracer *tracing.Tracer) (*clickhouse.Sink, error) {
 	cfg := l.Config.ClickHouse
-	cfg.Consume.Log = l.Log
+	cfg.Consume.Log = l.Log.With("stage", ops.SinkStage)
 	if tracer != nil {
 		cfg.Consume.Tracer = tracer
 	}
-	return clickhouse.New(cfg, l.Config.Kafka.App, l.Codec, opts...)
+	return clickhouse.New(cfg, l.Config.Kafka.App, l.Codec, append(slices.Clone(opts), kgo.WithLogger(runtime.ClientLog(cfg.Consume.Log)))...)
 }
 
 // land runs the sink. Where it stays it is tried again after an error that no retry of its own cures: what ClickHouse
@@ -176,7 +177,7 @@ func (l *Line) land(ctx context.Context, sink *clickhouse.Sink, stay bool) error
 			pause.Reset()
 		}
 		wait := pause.NextBackOff()
-		l.Log.Error("the sink stopped and is tried again; the stages go on", "cause", err, "in", wait)
+		l.Log.Error("the sink stopped and is tried again; the stages go on", "stage", ops.SinkStage, "cause", err, "in", wait)
 		if rest(ctx, wait) != nil {
 			return nil
 		}
