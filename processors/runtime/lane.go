@@ -28,7 +28,7 @@ type lane struct {
 	tasks    map[place]*task
 	wanted   []place // assigned, waiting for their fence
 	pause    *backoff.ExponentialBackOff
-	hold     time.Duration      // before the next cycle
+	rest     time.Duration      // before the next cycle
 	kill     context.CancelFunc // cuts the client off, as a crash would
 	given    atomic.Bool        // the group has assigned something, if only nothing
 
@@ -66,9 +66,9 @@ func (s *stage) lane(ctx context.Context) (err error) {
 // step is one cycle. What it does is visible when its transaction commits, and has not happened when it does not.
 func (l *lane) step(ctx context.Context) error {
 	l.stats.alive()
-	if l.hold > 0 {
-		sleep(ctx, l.hold)
-		l.hold = 0
+	if l.rest > 0 {
+		sleep(ctx, l.rest)
+		l.rest = 0
 		return nil
 	}
 	if err := l.settle(ctx); err != nil {
@@ -299,8 +299,8 @@ func (l *lane) again(cause error) error {
 	case fault.Of(cause) != fault.Retryable:
 		return cause
 	}
-	l.hold = l.pause.NextBackOff()
-	l.log.Warn("cycle undone, trying again", "cause", cause, "in", l.hold)
+	l.rest = l.pause.NextBackOff()
+	l.log.Warn("cycle undone, trying again", "cause", cause, "in", l.rest)
 	return nil
 }
 
