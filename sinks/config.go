@@ -1,10 +1,13 @@
 package sinks
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"waybill/topics"
 )
@@ -28,7 +31,14 @@ type Config struct {
 	SessionTimeout   time.Duration // a killed sink's partitions move on after this long
 	RebalanceTimeout time.Duration
 
-	Log *slog.Logger // retries and restarts; nil: silent
+	Log    *slog.Logger // retries and restarts; nil: silent
+	Tracer Tracer       // nil: traces end in Kafka
+}
+
+// Tracer is told of records that belong to a trace (https://www.w3.org/TR/trace-context).
+type Tracer interface {
+	// Land begins the last hop of a record's trace, and gives what to call when the row is stored; nil: it belongs to none.
+	Land(ctx context.Context, sink string, r *kgo.Record) (stored func())
 }
 
 // DefaultConfig is what production uses; Group, Topics and Stage are the caller's.

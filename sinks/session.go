@@ -282,6 +282,9 @@ func (s *session) writeOne(ctx context.Context, b *Block) error {
 	err := s.retry(ctx, "write "+b.String(), func() error { return s.writer.Write(ctx, b) })
 	if err == nil {
 		s.stats.stored(b, time.Since(begun))
+		for _, over := range b.stored {
+			over()
+		}
 	}
 	return err
 }
@@ -365,9 +368,20 @@ func (s *session) decodeOne(ctx context.Context, b *Block, r *kgo.Record) error 
 	switch {
 	case err == nil:
 		b.Rows = append(b.Rows, Row{Offset: r.Offset, At: r.Timestamp, Value: value})
+		s.trace(ctx, b, r)
 		return nil
 	case fault.Of(err) == fault.Poison:
 		return s.bury(ctx, r, err)
 	}
 	return err
+}
+
+// trace costs two comparisons where records have no headers.
+func (s *session) trace(ctx context.Context, b *Block, r *kgo.Record) {
+	if s.cfg.Tracer == nil || len(r.Headers) == 0 {
+		return
+	}
+	if over := s.cfg.Tracer.Land(ctx, s.cfg.Stage, r); over != nil {
+		b.stored = append(b.stored, over)
+	}
 }

@@ -31,6 +31,8 @@ type Block struct {
 	Next      int64
 	Rows      []Row // those that decode, by offset
 	Replay    bool  // an earlier life announced this block and may have written it
+
+	stored []func() // ends the hops of its records' traces
 }
 
 // Row is one decoded record. Value may alias memory that lives as long as the block.

@@ -52,7 +52,7 @@ func (a *app) run(ctx context.Context, r pipeline.Run) error {
 		return err
 	}
 	restores := show.NewRestores(a.err)
-	line, err := pipeline.Open(ctx, c, loggerTo(restores, c.Log))
+	line, err := pipeline.Open(ctx, c, loggerTo(restores, c.Log).With("instance", c.Runtime.Instance))
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (a *app) run(ctx context.Context, r pipeline.Run) error {
 		restores.Move(fmt.Sprintf("%s/%d", p.Stage, p.Partition), p.Done, p.Total, p.Over)
 	}
 	defer context.AfterFunc(ctx, func() { line.Log.Info("stopping: what was begun is finished; another signal ends at once") })()
-	line.Log.Info("running", "processors", r.Stages, "sink", r.Sink, "brokers", c.Kafka.Brokers, "app", c.Kafka.App, "instance", c.Runtime.Instance)
+	line.Log.Info("running", "processors", r.Stages, "sink", r.Sink, "brokers", c.Kafka.Brokers, "app", c.Kafka.App)
 	err = line.Run(ctx, r)
 	if err == nil {
 		line.Log.Info("stopped; everything begun is committed")

@@ -29,7 +29,7 @@ type lane struct {
 	wanted   []place // assigned, waiting for their fence
 	pause    *backoff.ExponentialBackOff
 	sources  *sources
-	hold     time.Duration      // before the next cycle
+	rest     time.Duration      // before the next cycle
 	kill     context.CancelFunc // cuts the client off, as a crash would
 	given    atomic.Bool        // the group has assigned something, if only nothing
 
@@ -67,9 +67,9 @@ func (s *stage) lane(ctx context.Context) (err error) {
 // step is one cycle. What it does is visible when its transaction commits, and has not happened when it does not.
 func (l *lane) step(ctx context.Context) error {
 	l.stats.alive()
-	if l.hold > 0 {
-		sleep(ctx, l.hold)
-		l.hold = 0
+	if l.rest > 0 {
+		sleep(ctx, l.rest)
+		l.rest = 0
 		return nil
 	}
 	if err := l.settle(ctx); err != nil {
@@ -165,7 +165,7 @@ func (l *lane) member(ctx context.Context, opts ...kgo.Opt) (*session, error) {
 // clientOptions are those of every client of the stage. MetadataMinAge: with the default of 5 s two NOT_LEADER answers in a
 // row cost 10 s [measured].
 func (s *stage) clientOptions() []kgo.Opt {
-	return append([]kgo.Opt{kgo.SeedBrokers(s.cfg.Brokers...), kgo.ClientID(s.cfg.App + "-" + s.cfg.Instance), kgo.MetadataMinAge(250 * time.Millisecond)}, s.deps.Kafka...)
+	return append([]kgo.Opt{kgo.SeedBrokers(s.cfg.Brokers...), kgo.ClientID(s.cfg.App + "-" + s.cfg.Instance), kgo.MetadataMinAge(250 * time.Millisecond), kgo.WithLogger(ClientLog(s.log))}, s.deps.Kafka...)
 }
 
 // close leaves the group and closes the tasks. cause is why.
@@ -302,8 +302,8 @@ func (l *lane) again(cause error) error {
 	case fault.Of(cause) != fault.Retryable:
 		return cause
 	}
-	l.hold = l.pause.NextBackOff()
-	l.log.Warn("cycle undone, trying again", "cause", cause, "in", l.hold)
+	l.rest = l.pause.NextBackOff()
+	l.log.Warn("cycle undone, trying again", "cause", cause, "in", l.rest)
 	return nil
 }
 
@@ -322,6 +322,7 @@ func (l *lane) commit(c *cycle) error {
 		}
 		l.stats.count(w, now)
 		l.watch(w, now)
+		w.arrive(true)
 		if l.crashes("applied") {
 			return errCrashed
 		}
@@ -332,6 +333,7 @@ func (l *lane) commit(c *cycle) error {
 // undo takes every task back to where the cycle began.
 func (l *lane) undo(ctx context.Context, c *cycle) error {
 	for _, w := range c.works {
+		w.arrive(false)
 		if l.spec.Snapshots {
 			l.rewind(ctx, w.task)
 			continue

@@ -23,7 +23,7 @@ const HeaderAttempt = "waybill-attempt"
 func (w *work) bury(ctx context.Context, r *kgo.Record, why error) error {
 	w.dead++
 	letter := LetterOf(r, w.spec.Name, why)
-	wire.FitLetter(letter, w.cfg.MaxMessageBytes-recordOverhead)
+	wire.FitLetter(letter, w.cfg.MaxMessageBytes-recordOverhead-sizeOf(w.trace))
 	err := w.say(ctx, []stream.Emit{{Topic: topics.DeadLetters.Name, Key: string(wire.LetterKey(r.Key)), Value: letter}})
 	if err != nil {
 		return fmt.Errorf("dead letter of %s: %w", at(r), err)

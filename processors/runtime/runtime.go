@@ -45,6 +45,7 @@ type Deps struct {
 	Encoder   Encoder
 	Log       *slog.Logger   // nil: silent
 	Kafka     []kgo.Opt      // how to reach the brokers: TLS, SASL, dialer, hooks
+	Tracer    Tracer         // nil: what a record leads to carries its trace on unchanged
 	Restoring func(Progress) // nil, or told how a restore gets on; called from several goroutines
 
 	crash func(point string) bool // tests only: true drops everything at that point, as kill -9 would

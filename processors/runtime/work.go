@@ -38,12 +38,14 @@ type work struct {
 	*stage
 	topo    *topology
 	task    *task
-	records []*kgo.Record // all of them, in order
-	bytes   int           // of what was read
-	out     []*kgo.Record // what was said, dead letters among it
-	letters []string      // the reasons of the dead letters among it
-	ticks   int           // among the records
-	dead    int           // records that died
+	records []*kgo.Record      // all of them, in order
+	bytes   int                // of what was read
+	out     []*kgo.Record      // what was said, dead letters among it
+	letters []string           // the reasons of the dead letters among it
+	ticks   int                // among the records
+	dead    int                // records that died
+	trace   []kgo.RecordHeader // what is said next carries them
+	hops    []func(bool)       // of traces, under way
 	changes []stream.Change
 	sealed  bool  // changes are all that changed since they were last written
 	next    int64 // changelog offset behind the changes, once they are written
@@ -58,6 +60,7 @@ func (w *work) clear() {
 	w.out, w.letters, w.arena, w.changes = w.out[:0], w.letters[:0], w.arena[:0], nil
 	w.bytes, w.next, w.sealed = 0, 0, false
 	w.ticks, w.dead = 0, 0
+	w.arrive(false)
 }
 
 // run works on records. Its error is retryable or fatal; a poisonous record is a dead letter and left no trace.
@@ -85,6 +88,7 @@ func (w *work) carefully(ctx context.Context, cause error) error {
 func (w *work) each(ctx context.Context, records []*kgo.Record) error {
 	emit := func(es []stream.Emit) error { return w.say(ctx, es) }
 	for _, r := range records {
+		w.follow(ctx, r)
 		err := w.handle(ctx, r, emit)
 		if err == nil {
 			continue
@@ -175,10 +179,10 @@ func (w *work) sayOne(ctx context.Context, e stream.Emit) error {
 
 // add refuses what no broker would take, while it can still be told whose fault it is.
 func (w *work) add(topic topics.Name, partition int32, key, value []byte) error {
-	if n := len(key) + len(value) + recordOverhead; n > w.cfg.MaxMessageBytes {
+	if n := len(key) + len(value) + sizeOf(w.trace) + recordOverhead; n > w.cfg.MaxMessageBytes {
 		return fault.Poisonf("OVERSIZE", "what it leads to for %s is %d bytes long, the limit is %d", topic, n, w.cfg.MaxMessageBytes)
 	}
-	w.out = append(w.out, w.record(kgo.Record{Topic: string(topic), Partition: partition, Key: key, Value: value}))
+	w.out = append(w.out, w.record(kgo.Record{Topic: string(topic), Partition: partition, Key: key, Value: value, Headers: w.trace}))
 	return nil
 }
 

@@ -30,6 +30,7 @@ type Config struct {
 	Processors processors.Config
 	Ticks      Ticks
 	Ops        Ops
+	Tracing    Tracing
 	Log        Log
 }
 
@@ -83,6 +84,11 @@ type Ops struct {
 	Pprof        bool          // profiles under /debug/pprof
 	StalledAfter time.Duration // a lane or sink that makes no move for longer is dead, says /livez
 	LagEvery     time.Duration // between two looks at how far stages and sink are behind
+}
+
+// Tracing follows records that bring a trace in their headers, by W3C Trace Context.
+type Tracing struct {
+	Endpoint string // of an OpenTelemetry collector, OTLP over HTTP, such as http://collector:4318; empty: no spans are made
 }
 
 // Log is what the process says on standard error.
@@ -153,6 +159,9 @@ func (c Config) otherFaults() []error {
 	}
 	if c.Ticks.Every <= 0 {
 		errs = append(errs, fmt.Errorf("ticks.every is %v: give a positive duration such as 1s", c.Ticks.Every))
+	}
+	if u, err := url.Parse(c.Tracing.Endpoint); c.Tracing.Endpoint != "" && (err != nil || u.Host == "" || u.User != nil || !strings.HasPrefix(u.Scheme, "http")) {
+		errs = append(errs, fmt.Errorf("tracing.endpoint%s: give http://host:4318 or https://…, without a login: headers go into OTEL_EXPORTER_OTLP_HEADERS", shown(c.Tracing.Endpoint)))
 	}
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		errs = append(errs, fmt.Errorf("log.format is %q: give text or json", c.Log.Format))

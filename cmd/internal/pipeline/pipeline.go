@@ -41,7 +41,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (*Line, erro
 	if err != nil {
 		return nil, err
 	}
-	client, err := cluster.Connect(ctx, cfg.Kafka, kgo.RecordPartitioner(runtime.Partitioner()), kgo.ProducerLinger(0), kgo.MaxBufferedRecords(100_000))
+	client, err := cluster.Connect(ctx, cfg.Kafka, kgo.RecordPartitioner(runtime.Partitioner()), kgo.ProducerLinger(0), kgo.MaxBufferedRecords(100_000), kgo.WithLogger(runtime.ClientLog(log)))
 	if err != nil {
 		return nil, err
 	}

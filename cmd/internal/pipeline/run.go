@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"waybill/cmd/internal/cluster"
 	"waybill/cmd/internal/ops"
+	"waybill/cmd/internal/tracing"
 	"waybill/processors/runtime"
 	"waybill/processors/stream"
 	"waybill/sinks/clickhouse"
@@ -96,7 +98,12 @@ func (l *Line) run(ctx context.Context, r Run, specs []stream.Spec, server *ops.
 	if err := l.Codec.Prepare(ctx, topics.All()...); err != nil {
 		return fmt.Errorf("prepare the schemas: run `waybill schemas register` first: %w", err)
 	}
-	p, err := l.parts(r, specs)
+	tracer, err := tracing.New(ctx, l.Config.Tracing, l.Config.Kafka.App, l.Config.Runtime.Instance, l.Log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tracer.Close(ctx)) }()
+	p, err := l.parts(r, specs, tracer)
 	if err != nil {
 		return err
 	}
@@ -120,7 +127,7 @@ func (l *Line) work(ctx context.Context, r Run, specs []stream.Spec, p parts) er
 	return group.Wait()
 }
 
-func (l *Line) parts(r Run, specs []stream.Spec) (p parts, err error) {
+func (l *Line) parts(r Run, specs []stream.Spec, tracer *tracing.Tracer) (p parts, err error) {
 	opts, err := cluster.Options(l.Config.Kafka)
 	if err != nil {
 		return p, err
@@ -128,24 +135,30 @@ func (l *Line) parts(r Run, specs []stream.Spec) (p parts, err error) {
 	readers := l.Config.Runtime.Readers(specs...)
 	if len(specs) > 0 {
 		deps := runtime.Deps{Decoder: l.Codec, Encoder: l.Codec, Log: l.Log, Kafka: opts, Restoring: r.Restoring}
+		if tracer != nil {
+			deps.Tracer = tracer
+		}
 		if p.engine, err = runtime.New(l.Config.Runtime, deps, specs...); err != nil {
 			return p, err
 		}
 	}
 	if r.Sink {
-		if p.sink, err = l.newSink(opts); err != nil {
+		if p.sink, err = l.newSink(opts, tracer); err != nil {
 			return p, err
 		}
 		readers = append(readers, runtime.Reader{Group: clickhouse.Group(l.Config.Kafka.App), Topics: clickhouse.Topics()})
 	}
-	p.probe, err = runtime.NewProbe(opts, readers...)
+	p.probe, err = runtime.NewProbe(append(slices.Clone(opts), kgo.WithLogger(runtime.ClientLog(l.Log))), readers...)
 	return p, err
 }
 
-func (l *Line) newSink(opts []kgo.Opt) (*clickhouse.Sink, error) {
+func (l *Line) newSink(opts []kgo.Opt, tracer *tracing.Tracer) (*clickhouse.Sink, error) {
 	cfg := l.Config.ClickHouse
-	cfg.Consume.Log = l.Log
-	return clickhouse.New(cfg, l.Config.Kafka.App, l.Codec, opts...)
+	cfg.Consume.Log = l.Log.With("stage", ops.SinkStage)
+	if tracer != nil {
+		cfg.Consume.Tracer = tracer
+	}
+	return clickhouse.New(cfg, l.Config.Kafka.App, l.Codec, append(slices.Clone(opts), kgo.WithLogger(runtime.ClientLog(cfg.Consume.Log)))...)
 }
 
 // land runs the sink. Where it stays it is tried again after an error that no retry of its own cures: what ClickHouse
@@ -164,7 +177,7 @@ func (l *Line) land(ctx context.Context, sink *clickhouse.Sink, stay bool) error
 			pause.Reset()
 		}
 		wait := pause.NextBackOff()
-		l.Log.Error("the sink stopped and is tried again; the stages go on", "cause", err, "in", wait)
+		l.Log.Error("the sink stopped and is tried again; the stages go on", "stage", ops.SinkStage, "cause", err, "in", wait)
 		if rest(ctx, wait) != nil {
 			return nil
 		}
