@@ -258,7 +258,11 @@ func testConfig(k *cluster, id, dir string) Config {
 
 func start(t testing.TB, cfg Config, crash func(string) bool, specs ...stream.Spec) *instance {
 	t.Helper()
-	deps := Deps{Decoder: codec{}, Encoder: codec{}, crash: crash}
+	return startWith(t, cfg, Deps{Decoder: codec{}, Encoder: codec{}, crash: crash}, specs...)
+}
+
+func startWith(t testing.TB, cfg Config, deps Deps, specs ...stream.Spec) *instance {
+	t.Helper()
 	if os.Getenv("RUNTIME_TEST_LOG") != "" {
 		deps.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("instance", cfg.Instance)
 	}

@@ -127,7 +127,7 @@ func (l *Line) parts(r Run, specs []stream.Spec) (p parts, err error) {
 	}
 	readers := l.Config.Runtime.Readers(specs...)
 	if len(specs) > 0 {
-		deps := runtime.Deps{Decoder: l.Codec, Encoder: l.Codec, Log: l.Log, Kafka: opts, Restoring: r.Restoring}
+		deps := runtime.Deps{Decoder: l.Codec, Encoder: l.Codec, Log: l.Log, Kafka: opts, Restoring: r.Restoring, Line: l.specs}
 		if p.engine, err = runtime.New(l.Config.Runtime, deps, specs...); err != nil {
 			return p, err
 		}
