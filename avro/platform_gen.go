@@ -181,8 +181,14 @@ func (r *PartnerMessage) setDefault(k int) {
 //
 // Avro: waybill.platform.Tick.
 type Tick struct {
-	// The instance that sent it, for people.
+	// The instance that sent it.
 	Producer string
+	// The sender's clock. Where it and the broker's stamp lie far apart one of the two clocks is wrong, and the
+	// tick moves no time. 0: the sender does not say.
+	SentAt Micros
+	// The stages up the line that had not worked off what they were given some seconds before, as the sender saw
+	// it: what is concluded from silence at this tick may be hasty.
+	Behind []string
 }
 
 // Decode implements [Record].
@@ -214,7 +220,7 @@ func (*Tick) AvroName() string { return "waybill.platform.Tick" }
 
 // AvroSchema implements [Record].
 func (*Tick) AvroSchema() string {
-	return `{"type":"record","name":"Tick","namespace":"waybill.platform","doc":"Time passing in one inbox partition. The broker stamps it (LogAppendTime); timers are due against that stamp.","fields":[{"name":"producer","type":"string","default":"","doc":"The instance that sent it, for people."}]}`
+	return `{"type":"record","name":"Tick","namespace":"waybill.platform","doc":"Time passing in one inbox partition. The broker stamps it (LogAppendTime); timers are due against that stamp.","fields":[{"name":"producer","type":"string","default":"","doc":"The instance that sent it."},{"name":"sent_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"The sender's clock. Where it and the broker's stamp lie far apart one of the two clocks is wrong, and the tick moves no time. 0: the sender does not say."},{"name":"behind","type":{"type":"array","items":"string"},"default":[],"doc":"The stages up the line that had not worked off what they were given some seconds before, as the sender saw it: what is concluded from silence at this tick may be hasty."}]}`
 }
 
 func (r *Tick) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -227,12 +233,40 @@ func (r *Tick) decodeAt(s string, i int) int {
 	} else {
 		r.Producer, i = readString(s, i)
 	}
+	r.SentAt, i = readMicros(s, i)
+	r.Behind = r.Behind[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.Behind)
+		r.Behind = slices.Grow(r.Behind, n)[:k+n]
+		for ; k < len(r.Behind) && i >= 0; k++ {
+			e := &r.Behind[k]
+			if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+				n := i + 1 + int(s[i]>>1)
+				(*e), i = s[i+1:n], n
+			} else {
+				(*e), i = readString(s, i)
+			}
+		}
+	}
 	return i
 }
 
 // Append implements [Record].
 func (r *Tick) Append(b []byte) []byte {
 	b = appendString(b, r.Producer)
+	b = appendLong(b, int64(r.SentAt))
+	if len(r.Behind) > 0 {
+		b = appendLong(b, int64(len(r.Behind)))
+	}
+	for k := range r.Behind {
+		e := &r.Behind[k]
+		b = appendString(b, (*e))
+	}
+	b = append(b, 0)
 	return b
 }
 
@@ -240,6 +274,11 @@ func (r *Tick) Append(b []byte) []byte {
 func (r *Tick) Clone() Tick {
 	c := *r
 	c.Producer = strings.Clone(c.Producer)
+	c.Behind = slices.Clone(c.Behind)
+	for k := range c.Behind {
+		e := &c.Behind[k]
+		(*e) = strings.Clone((*e))
+	}
 	return c
 }
 
@@ -247,6 +286,10 @@ func (r *Tick) planField(k int, s string, i int, rd *Read) int {
 	switch k {
 	case 0:
 		return planString(&r.Producer, s, i, rd)
+	case 1:
+		return planMicros(&r.SentAt, s, i, rd)
+	case 2:
+		return planSlice(&r.Behind, s, i, rd, planString)
 	}
 	panic("avro: plan of another record")
 }
@@ -255,6 +298,10 @@ func (r *Tick) setDefault(k int) {
 	switch k {
 	case 0:
 		r.Producer = ""
+	case 1:
+		r.SentAt = 0
+	case 2:
+		r.Behind = r.Behind[:0]
 	}
 }
 
@@ -856,6 +903,8 @@ func (r *DeadLetterReplay) setDefault(k int) {
 type Fence struct {
 	// The instance that took over.
 	Member string
+	// How many partitions the inbox had: state is laid out by that number. 0: not said.
+	Partitions int32
 }
 
 // Decode implements [Record].
@@ -887,7 +936,7 @@ func (*Fence) AvroName() string { return "waybill.platform.Fence" }
 
 // AvroSchema implements [Record].
 func (*Fence) AvroSchema() string {
-	return `{"type":"record","name":"Fence","namespace":"waybill.platform","doc":"Written to a changelog partition when an instance takes it over: restoring to it waits out zombies and proves completeness.","fields":[{"name":"member","type":"string","default":"","doc":"The instance that took over."}]}`
+	return `{"type":"record","name":"Fence","namespace":"waybill.platform","doc":"Written to a changelog partition when an instance takes it over: restoring to it waits out zombies and proves completeness.","fields":[{"name":"member","type":"string","default":"","doc":"The instance that took over."},{"name":"partitions","type":"int","default":0,"doc":"How many partitions the inbox had: state is laid out by that number. 0: not said."}]}`
 }
 
 func (r *Fence) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -900,12 +949,14 @@ func (r *Fence) decodeAt(s string, i int) int {
 	} else {
 		r.Member, i = readString(s, i)
 	}
+	r.Partitions, i = readInt(s, i)
 	return i
 }
 
 // Append implements [Record].
 func (r *Fence) Append(b []byte) []byte {
 	b = appendString(b, r.Member)
+	b = appendLong(b, int64(r.Partitions))
 	return b
 }
 
@@ -920,6 +971,8 @@ func (r *Fence) planField(k int, s string, i int, rd *Read) int {
 	switch k {
 	case 0:
 		return planString(&r.Member, s, i, rd)
+	case 1:
+		return planInt(&r.Partitions, s, i, rd)
 	}
 	panic("avro: plan of another record")
 }
@@ -928,6 +981,8 @@ func (r *Fence) setDefault(k int) {
 	switch k {
 	case 0:
 		r.Member = ""
+	case 1:
+		r.Partitions = 0
 	}
 }
 

@@ -65,7 +65,7 @@ func DescribeChangelog(ctx context.Context, client *kgo.Client, app, stage strin
 	for p := range logs {
 		at := func(of kadm.ListedOffsets) int64 { o, _ := of.Lookup(topic, int32(p)); return o.Offset }
 		logs[p] = Log{
-			Changelog: state.Changelog{Topic: listed[topic].ID, Start: at(starts), End: at(ends), Tombstones: tombstones},
+			Changelog: state.Changelog{Topic: listed[topic].ID, Of: int32(len(logs)), Start: at(starts), End: at(ends), Tombstones: tombstones},
 			Committed: at(stable), topic: topic, partition: int32(p),
 		}
 	}

@@ -23,6 +23,8 @@ type lane struct {
 	sess *session
 	adm  *kadm.Client
 	topo topology
+	// Every record said goes through it, so that a topic that grew is met by the first record that would go elsewhere.
+	counts counts
 
 	protocol Protocol // of the group
 	tasks    map[place]*task
@@ -51,7 +53,7 @@ type move struct {
 
 // lane runs a lane from joining the group to leaving it. It ends without error when ctx does.
 func (s *stage) lane(ctx context.Context) (err error) {
-	l := &lane{stage: s, tasks: map[place]*task{}, pause: newBackoff(), sources: newSources(s.cfg.Poison)}
+	l := &lane{stage: s, counts: counts{Partitioner: Partitioner()}, tasks: map[place]*task{}, pause: newBackoff(), sources: newSources(s.cfg.Poison)}
 	if err := l.open(ctx); err != nil {
 		return err
 	}
@@ -87,7 +89,11 @@ func (l *lane) step(ctx context.Context) error {
 	if err := l.sess.Begin(); err != nil {
 		return kafka(fmt.Errorf("begin transaction: %w", err))
 	}
-	err = l.end(ctx, c, l.write(ctx, c))
+	err = l.write(ctx, c)
+	if moved := l.counts.moved(); moved != nil {
+		err = moved
+	}
+	err = l.end(ctx, c, err)
 	l.stats.cycleTime.Observe(time.Since(begun), 1)
 	return err
 }
@@ -125,6 +131,7 @@ func (l *lane) open(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, l.close(err))
 	}
+	l.counts.expect(l.topo)
 	return nil
 }
 
@@ -149,7 +156,7 @@ func (l *lane) member(ctx context.Context, opts ...kgo.Opt) (*session, error) {
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // an inbox purged ahead of us is a loss to report, not to skip
 		// A partition that is resumed waits for the fetch under way, which without this waits 5 s for records.
 		kgo.FetchMaxWait(200*time.Millisecond),
-		kgo.RecordPartitioner(Partitioner()),
+		kgo.RecordPartitioner(&l.counts),
 		kgo.ProducerLinger(0),
 		kgo.ProducerBatchMaxBytes(int32(l.cfg.MaxMessageBytes)),
 		kgo.OnPartitionsAssigned(l.assigned),

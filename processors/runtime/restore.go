@@ -120,6 +120,9 @@ func (r *restore) catchUp(ctx context.Context, adm *kadm.Client) error {
 		for _, rec := range records {
 			switch string(rec.Key) {
 			case fenceKey:
+				if err := r.laidOut(rec); err != nil {
+					return err
+				}
 			case snapshotKey:
 				var s avro.Snapshot
 				if err := s.Decode(rec.Value); err != nil {
@@ -157,7 +160,7 @@ func (r *restore) ground(ctx context.Context, adm *kadm.Client) (state.Checkpoin
 	if err != nil {
 		return state.Checkpoint{}, err
 	}
-	fresh := state.Checkpoint{Topic: r.topo.ids[r.changelog], Next: start, Input: noSnapshot, At: time.Now()}
+	fresh := state.Checkpoint{Topic: r.topo.ids[r.changelog], Of: r.topo.partitions[r.changelog], Next: start, Input: noSnapshot, At: time.Now()}
 	c, ok, err := r.store.Checkpoint()
 	if err != nil {
 		return c, err
@@ -166,7 +169,7 @@ func (r *restore) ground(ctx context.Context, adm *kadm.Client) (state.Checkpoin
 		return fresh, r.store.Wipe()
 	}
 	// The fence was written after whatever the checkpoint speaks of, so nothing of it may lie beyond.
-	why := c.Stale(state.Changelog{Topic: r.topo.ids[r.changelog], Start: start, End: r.fence, Tombstones: r.topo.tombstones}, time.Now())
+	why := c.Stale(state.Changelog{Topic: r.topo.ids[r.changelog], Of: r.topo.partitions[r.changelog], Start: start, End: r.fence, Tombstones: r.topo.tombstones}, time.Now())
 	if why == "" {
 		return c, nil
 	}

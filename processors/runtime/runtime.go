@@ -47,6 +47,7 @@ type Deps struct {
 	Kafka     []kgo.Opt      // how to reach the brokers: TLS, SASL, dialer, hooks
 	Tracer    Tracer         // nil: what a record leads to carries its trace on unchanged
 	Restoring func(Progress) // nil, or told how a restore gets on; called from several goroutines
+	Line      []stream.Spec  // all stages of the deployment, of which some run here; nil: those that run here
 
 	crash func(point string) bool // tests only: true drops everything at that point, as kill -9 would
 }
@@ -100,6 +101,9 @@ func New(cfg Config, deps Deps, specs ...stream.Spec) (*Engine, error) {
 	}
 	if deps.Restoring == nil {
 		deps.Restoring = func(Progress) {}
+	}
+	if deps.Line == nil {
+		deps.Line = specs
 	}
 	e := &Engine{cfg: cfg, deps: deps}
 	for _, spec := range specs {

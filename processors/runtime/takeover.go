@@ -30,6 +30,9 @@ const (
 func (l *lane) takeOver(ctx context.Context) error {
 	ctx, stop := l.finish(ctx)
 	defer stop()
+	if err := l.known(l.wanted); err != nil {
+		return err
+	}
 	offsets, err := l.stableOffsets(ctx, l.wanted)
 	if err != nil || len(offsets) == 0 {
 		return err // none is stable yet: a predecessor's transaction is about to end
@@ -60,7 +63,7 @@ func (l *lane) fence(ctx context.Context, offsets map[place]int64) (*receipts, e
 		return nil, kafka(fmt.Errorf("begin fence: %w", err))
 	}
 	fences := newReceipts()
-	value := (&avro.Fence{Member: l.cfg.Instance}).Append(nil)
+	value := (&avro.Fence{Member: l.cfg.Instance, Partitions: l.topo.partitions[l.changelog]}).Append(nil)
 	for at := range offsets {
 		l.sess.Produce(ctx, &kgo.Record{Topic: l.changelog, Partition: at.partition, Key: []byte(fenceKey), Value: value}, fences.acknowledge)
 	}

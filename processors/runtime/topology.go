@@ -29,6 +29,7 @@ type topology struct {
 	partitions map[string]int32
 	ids        map[string][16]byte
 	tombstones time.Duration // delete.retention.ms of the changelog
+	laid       []string      // topics whose number of partitions must not change: state is laid out by it
 }
 
 // topology asks for every topic that the stage reads or writes, so that a missing one stops it at its start.
@@ -44,7 +45,7 @@ func (s *stage) topology(ctx context.Context, adm *kadm.Client) (topology, error
 	if s.spec.Keyed {
 		wanted = append(wanted, s.changelog)
 	}
-	listed, err := adm.ListTopics(ctx, wanted...)
+	listed, err := adm.ListTopics(ctx, append(wanted, s.changelogsBelow()...)...)
 	if err != nil {
 		return t, kafka(fmt.Errorf("list topics: %w", err))
 	}
@@ -60,12 +61,8 @@ func (s *stage) topology(ctx context.Context, adm *kadm.Client) (topology, error
 	if len(missing) > 0 {
 		return t, fmt.Errorf("topics missing: %s: create them with `waybill topics apply`, and start again", strings.Join(missing, ", "))
 	}
-	if !s.spec.Keyed {
-		return t, nil
-	}
-	inbox := string(s.spec.Inboxes[0].Name)
-	if has, want := t.partitions[s.changelog], t.partitions[inbox]; has != want {
-		return t, fmt.Errorf("changelog %s has %d partitions and inbox %s has %d: they must have as many, and the number of an inbox never changes while there is state", s.changelog, has, inbox, want)
+	if err := s.layout(&t, listed); err != nil || !s.spec.Keyed {
+		return t, err
 	}
 	t.tombstones, err = deleteRetention(ctx, adm, s.changelog, t.tombstones)
 	return t, err

@@ -278,7 +278,7 @@ func (t *task) commit(w *work, now time.Time, changelog [16]byte) error {
 	if t.store == nil || w.next == 0 { // nothing was written
 		return nil
 	}
-	if err := t.store.Apply(w.changes, state.Checkpoint{Topic: changelog, Next: w.next, Input: t.next, At: now}); err != nil {
+	if err := t.store.Apply(w.changes, state.Checkpoint{Topic: changelog, Of: w.topo.partitions[w.changelog], Next: w.next, Input: t.next, At: now}); err != nil {
 		return fmt.Errorf("state of %s/%d: %w", t.topic, t.partition, err)
 	}
 	return nil

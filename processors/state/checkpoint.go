@@ -7,7 +7,7 @@ import (
 )
 
 // Version is the version of the form state is written in. A change of it restores every store from its changelog.
-const Version = 2
+const Version = 3
 
 // Checkpoint ties a store to its changelog partition.
 type Checkpoint struct {
@@ -16,10 +16,11 @@ type Checkpoint struct {
 	Input  int64     // offset from which the inbox is not contained yet, for a stage that takes snapshots
 	At     time.Time // when it was written
 	Partly bool      // a restore is under way: derived entries are missing
+	Of     int32     // how many partitions the changelog had: keys are laid out by that number
 	format byte      // 0 stands for Version
 }
 
-const checkpointLength = 1 + 16 + 8 + 8 + 8 + 1
+const checkpointLength = 1 + 16 + 8 + 8 + 8 + 4 + 1
 
 func (c Checkpoint) append(b []byte) []byte {
 	if c.format == 0 {
@@ -30,6 +31,7 @@ func (c Checkpoint) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Next))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Input))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.At.UnixMicro()))
+	b = binary.BigEndian.AppendUint32(b, uint32(c.Of))
 	if c.Partly {
 		return append(b, 1)
 	}
@@ -41,7 +43,7 @@ func parseCheckpoint(b []byte) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("checkpoint has %d bytes, want %d", len(b), checkpointLength)
 	}
 	return Checkpoint{
-		Partly: b[41] != 0, format: b[0], Topic: [16]byte(b[1:17]), Next: int64(binary.BigEndian.Uint64(b[17:])),
+		Partly: b[45] != 0, Of: int32(binary.BigEndian.Uint32(b[41:])), format: b[0], Topic: [16]byte(b[1:17]), Next: int64(binary.BigEndian.Uint64(b[17:])),
 		Input: int64(binary.BigEndian.Uint64(b[25:])), At: time.UnixMicro(int64(binary.BigEndian.Uint64(b[33:]))).UTC(),
 	}, nil
 }
@@ -49,6 +51,7 @@ func parseCheckpoint(b []byte) (Checkpoint, error) {
 // Changelog is a changelog partition as the broker describes it.
 type Changelog struct {
 	Topic      [16]byte
+	Of         int32         // partitions of the topic
 	Start, End int64         // first offset kept, next offset to be written (high-water mark)
 	Tombstones time.Duration // delete.retention.ms: how long a deletion stays readable after compaction
 }
@@ -60,6 +63,8 @@ func (c Checkpoint) Stale(log Changelog, now time.Time) string {
 		return fmt.Sprintf("it is written in form %d, this program writes form %d", c.format, Version)
 	case c.Topic != log.Topic:
 		return "the changelog is another topic of the same name"
+	case c.Of != log.Of:
+		return fmt.Sprintf("it is of %d partitions and the changelog has %d", c.Of, log.Of)
 	case c.Next < log.Start:
 		return fmt.Sprintf("it ends at offset %d and the changelog begins at %d", c.Next, log.Start)
 	case c.Next > log.End:

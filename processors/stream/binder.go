@@ -90,7 +90,7 @@ func newBinder(kv KV) *Binder {
 
 func (b *Binder) open(s store) uint16 {
 	taken := slices.ContainsFunc(b.stores, func(o store) bool { return o.name == s.name })
-	if s.name == "" || strings.ContainsRune(s.name, 0) || taken || s.name == dueIndex {
+	if s.name == "" || strings.ContainsRune(s.name, 0) || taken || s.name == dueIndex || s.name == clockStore {
 		panic(fmt.Sprintf("stream: store name %q is empty, holds a zero byte or is taken", s.name))
 	}
 	b.stores = append(b.stores, s)

@@ -43,9 +43,13 @@ func (s Spec) Stores() []StoreInfo {
 		return nil
 	}
 	b := newBinder(Nothing{})
-	s.task(b)
+	prog := s.task(b)
+	stores := b.stores
+	if prog.timer != nil {
+		stores = append(stores, clockForm)
+	}
 	var all []StoreInfo
-	for _, of := range b.stores {
+	for _, of := range stores {
 		rec := of.record()
 		all = append(all, StoreInfo{Name: of.name, Kind: of.kind, Record: rec.AvroName(), Schema: rec.AvroSchema(), Version: of.version, of: of})
 	}

@@ -39,7 +39,7 @@ type Firing struct {
 	Name    string    // as given to Timers.Set
 	Due     time.Time // as given to Timers.Set
 	Now     time.Time // the broker's time of the tick that fired it
-	Lagging bool      // the stage was behind its inbox at that tick: what it concludes from silence may be hasty
+	Lagging bool      // stages up the line were behind when the tick was sent: what is concluded from silence may be hasty
 }
 
 // TimerHandler works on one timer.
@@ -65,6 +65,8 @@ type Processor[S any] struct {
 	// Snapshots: for inboxes of high volume, where every commit would write nearly every key. State goes to the changelog at
 	// intervals only; a restore reads the last of them and then works through the inbox from there again, saying nothing.
 	Snapshots bool
+	// Ledger: it writes entries that nobody may see twice, so it runs exactly once or not at all.
+	Ledger bool
 }
 
 // Input ties a record type to its handler.
@@ -122,9 +124,11 @@ type Spec struct {
 	Inboxes   []topics.Topic
 	Keyed     bool // has state: a changelog, ticks, timers
 	Outputs   []topics.Name
-	Records   []string // full names of the record types it handles
-	Reuse     bool     // as declared
-	Snapshots bool     // as declared
+	Records   []string      // full names of the record types it handles
+	Reuse     bool          // as declared
+	Snapshots bool          // as declared
+	Ledger    bool          // as declared
+	MaxSkew   time.Duration // ticks whose stamp and sender's clock lie further apart move no time; 0: all move it
 	task      func(*Binder) program
 }
 
@@ -144,7 +148,7 @@ type handleFunc func(ctx context.Context, key string, r *Record) (Emits, error)
 
 // Define checks a declaration and makes it a Spec. A faulty declaration is a programmer's error: it panics.
 func Define[S any](p Processor[S]) Spec {
-	spec := Spec{Name: p.Name, Inboxes: p.Feeds, Keyed: p.State != nil, Outputs: p.Outputs, Reuse: p.Reuse, Snapshots: p.Snapshots}
+	spec := Spec{Name: p.Name, Inboxes: p.Feeds, Keyed: p.State != nil, Outputs: p.Outputs, Reuse: p.Reuse, Snapshots: p.Snapshots, Ledger: p.Ledger}
 	if spec.Keyed {
 		spec.Inboxes = []topics.Topic{p.Inbox}
 	}

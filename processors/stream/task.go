@@ -25,6 +25,7 @@ type Task struct {
 	last    *handler // which handled the last record
 	now     Record   // under way; here, since what a handler is pointed to would be allocated for each
 	ticks   uint64   // seen
+	clock   clock    // of a task with timers
 	tainted bool
 }
 
@@ -34,7 +35,7 @@ type Record struct {
 	Value   avro.Record
 	Time    time.Time // the broker's append time
 	Source  Source
-	Lagging bool // for ticks: more records were waiting behind it
+	Lagging bool // of a tick, as it says itself; Process sets it
 }
 
 // TickName is the record type that lets time pass.
@@ -48,6 +49,9 @@ func (s Spec) NewTask(kv KV) (*Task, error) {
 	t := &Task{spec: s, b: newBinder(kv)}
 	t.prog = s.task(t.b)
 	t.b.at = t.b.scope("") // no key is running: what is touched now is the task's own
+	if t.prog.timer != nil {
+		return t, t.clock.load(kv)
+	}
 	return t, nil
 }
 
@@ -72,9 +76,16 @@ type EmitFunc func([]Emit) error
 //
 // After an error of class poison the record left no trace, unless the task is Tainted. Any other error ends the cycle.
 func (t *Task) Process(ctx context.Context, r Record, emit EmitFunc) error {
+	if t.prog.timer != nil {
+		var ok bool
+		if r.Time, ok = t.clock.take(r, t.spec.MaxSkew); !ok {
+			return nil
+		}
+	}
 	if t.spec.Keyed {
 		switch v := r.Value.(type) {
 		case *avro.Tick:
+			r.Lagging = len(v.Behind) > 0
 			return t.tick(ctx, r, emit)
 		case *avro.Sweep:
 			return t.sweep(ctx, v.Reference, v.After, r, emit)
@@ -158,7 +169,7 @@ func (t *Task) settle(err error) error {
 // transaction can hold.
 const maxFirings = 10_000
 
-// tick fires what is due. Its time alone decides, not earlier ticks: an aborted cycle must not leave a later time behind.
+// tick fires what is due.
 func (t *Task) tick(ctx context.Context, r Record, emit EmitFunc) error {
 	if t.prog.timer == nil {
 		return nil
@@ -284,7 +295,13 @@ func (t *Task) recovered(err *error) {
 
 // Flush gives the cycle's changes, sorted by key, derived ones last; a nil value deletes. Each changed value is encoded once. They are valid
 // until the next Flush.
-func (t *Task) Flush() ([]Change, error) { return t.b.flush() }
+func (t *Task) Flush() ([]Change, error) {
+	changes, err := t.b.flush()
+	if err != nil {
+		return nil, err
+	}
+	return t.clock.flush(changes), nil
+}
 
 // Dirty says whether anything changed that was not flushed and committed.
 func (t *Task) Dirty() bool { return len(t.b.dirty) > 0 }
@@ -300,11 +317,15 @@ func (t *Task) Reads() (hits, misses int64) {
 }
 
 // Committed makes what was flushed the new ground. About as many bytes as the budget says stay decoded in memory.
-func (t *Task) Committed(budget int) { t.b.committed(budget) }
+func (t *Task) Committed(budget int) {
+	t.clock.committed = max(t.clock.committed, t.clock.flushed)
+	t.b.committed(budget)
+}
 
 // Aborted undoes everything since the last flush that was committed.
 func (t *Task) Aborted() {
 	t.tainted = false
+	t.clock.now, t.clock.flushed = t.clock.committed, t.clock.committed
 	t.b.aborted()
 }
 

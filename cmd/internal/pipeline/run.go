@@ -134,7 +134,7 @@ func (l *Line) parts(r Run, specs []stream.Spec, tracer *tracing.Tracer) (p part
 	}
 	readers := l.Config.Runtime.Readers(specs...)
 	if len(specs) > 0 {
-		deps := runtime.Deps{Decoder: l.Codec, Encoder: l.Codec, Log: l.Log, Kafka: opts, Restoring: r.Restoring}
+		deps := runtime.Deps{Decoder: l.Codec, Encoder: l.Codec, Log: l.Log, Kafka: opts, Restoring: r.Restoring, Line: l.specs}
 		if tracer != nil {
 			deps.Tracer = tracer
 		}
