@@ -24,6 +24,12 @@ const (
 	TallyKind Kind = "tally"
 )
 
+// OfTask says whether what such a store holds belongs to the task: its scope is empty.
+func (k Kind) OfTask() bool { return k == TableKind || k == TallyKind }
+
+// Single says whether such a store holds one value a scope, without a name.
+func (k Kind) Single() bool { return k == ValueKind || k == TallyKind }
+
 // StoreInfo tells those who look at state from outside what a store holds.
 type StoreInfo struct {
 	Name    string
@@ -31,6 +37,7 @@ type StoreInfo struct {
 	Record  string // full name of the record type of its values
 	Schema  string // of that record, as Avro writes schemas
 	Version byte   // of the form of its values
+	TTL     time.Duration
 	of      store
 }
 
@@ -44,7 +51,7 @@ func (s Spec) Stores() []StoreInfo {
 	var all []StoreInfo
 	for _, of := range b.stores {
 		rec := of.record()
-		all = append(all, StoreInfo{Name: of.name, Kind: of.kind, Record: rec.AvroName(), Schema: rec.AvroSchema(), Version: of.version, of: of})
+		all = append(all, StoreInfo{Name: of.name, Kind: of.kind, Record: rec.AvroName(), Schema: rec.AvroSchema(), Version: of.version, TTL: time.Duration(of.ttl) * time.Microsecond, of: of})
 	}
 	slices.SortFunc(all, func(x, y StoreInfo) int { return cmp.Compare(x.Name, y.Name) })
 	return all

@@ -72,6 +72,9 @@ type EmitFunc func([]Emit) error
 //
 // After an error of class poison the record left no trace, unless the task is Tainted. Any other error ends the cycle.
 func (t *Task) Process(ctx context.Context, r Record, emit EmitFunc) error {
+	if t.b.expires {
+		t.b.now = r.Time.UnixMicro()
+	}
 	if t.spec.Keyed {
 		switch v := r.Value.(type) {
 		case *avro.Tick:
@@ -160,7 +163,7 @@ const maxFirings = 10_000
 
 // tick fires what is due. Its time alone decides, not earlier ticks: an aborted cycle must not leave a later time behind.
 func (t *Task) tick(ctx context.Context, r Record, emit EmitFunc) error {
-	if t.prog.timer == nil {
+	if t.prog.timer == nil && !t.b.expires {
 		return nil
 	}
 	now := time.UnixMicro(r.Time.UnixMicro()).UTC()
@@ -172,8 +175,14 @@ func (t *Task) tick(ctx context.Context, r Record, emit EmitFunc) error {
 		if t.b.fault != nil {
 			return t.b.fault
 		}
-		if !ok {
+		switch {
+		case !ok:
 			return nil
+		case isExpiry(x.name):
+			t.b.forget(x)
+			continue
+		case t.prog.timer == nil: // the stage had timers once
+			continue
 		}
 		if err := t.fire(ctx, x, now, r, emit); err != nil {
 			return err
