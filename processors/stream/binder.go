@@ -29,6 +29,9 @@ type Binder struct {
 	arena   []byte
 	changes []Change
 	timers  *timers
+	now     int64 // microseconds: the broker's time of the record under way
+	expires bool  // a store has a TTL
+	name    []byte
 	undo    undo
 	fault   error // first store failure; the driver aborts
 
@@ -41,8 +44,10 @@ type store struct {
 	record  func() avro.Record
 	size    int // of a decoded value, what it points to left out
 	kind    Kind
-	cold    bool // values leave memory once they are durable
-	version byte // of the form of its values
+	cold    bool  // values leave memory once they are durable
+	version byte  // of the form of its values
+	ttl     int64 // microseconds; 0: none
+	grain   int64 // the step in which expiries move
 	migrate func(from byte, old []byte, into avro.Record) error
 }
 
@@ -94,6 +99,7 @@ func (b *Binder) open(s store) uint16 {
 		panic(fmt.Sprintf("stream: store name %q is empty, holds a zero byte or is taken", s.name))
 	}
 	b.stores = append(b.stores, s)
+	b.expires = b.expires || s.ttl > 0
 	return uint16(len(b.stores) - 1)
 }
 

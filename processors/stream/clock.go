@@ -27,7 +27,7 @@ type clock struct {
 const clockStore = "clock"
 
 // clockForm is how the clock is kept.
-var clockForm = store{name: clockStore, kind: ValueKind, record: func() avro.Record { return new(due) }, version: 1}
+var clockForm = store{name: clockStore, kind: ClockKind, record: func() avro.Record { return new(due) }, version: 1}
 
 func (c *clock) load(kv KV) error {
 	v, err := kv.Get(appendID(nil, clockStore, "", ""))

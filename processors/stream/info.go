@@ -22,10 +22,14 @@ const (
 	IndexKind Kind = "index"
 	TimerKind Kind = "timers"
 	TallyKind Kind = "tally"
+	ClockKind Kind = "clock"
 )
 
-// OfTask says whether what the store holds belongs to the task, not to a key.
-func (k Kind) OfTask() bool { return k == TableKind || k == TallyKind }
+// OfTask says whether what such a store holds belongs to the task: its scope is empty.
+func (k Kind) OfTask() bool { return k == TableKind || k == TallyKind || k == ClockKind }
+
+// Single says whether such a store holds one value a scope, without a name.
+func (k Kind) Single() bool { return k == ValueKind || k == TallyKind || k == ClockKind }
 
 // StoreInfo tells those who look at state from outside what a store holds.
 type StoreInfo struct {
@@ -34,6 +38,7 @@ type StoreInfo struct {
 	Record  string // full name of the record type of its values
 	Schema  string // of that record, as Avro writes schemas
 	Version byte   // of the form of its values
+	TTL     time.Duration
 	of      store
 }
 
@@ -45,13 +50,13 @@ func (s Spec) Stores() []StoreInfo {
 	b := newBinder(Nothing{})
 	prog := s.task(b)
 	stores := b.stores
-	if prog.timer != nil {
+	if prog.timer != nil || b.expires {
 		stores = append(stores, clockForm)
 	}
 	var all []StoreInfo
 	for _, of := range stores {
 		rec := of.record()
-		all = append(all, StoreInfo{Name: of.name, Kind: of.kind, Record: rec.AvroName(), Schema: rec.AvroSchema(), Version: of.version, of: of})
+		all = append(all, StoreInfo{Name: of.name, Kind: of.kind, Record: rec.AvroName(), Schema: rec.AvroSchema(), Version: of.version, TTL: time.Duration(of.ttl) * time.Microsecond, of: of})
 	}
 	slices.SortFunc(all, func(x, y StoreInfo) int { return cmp.Compare(x.Name, y.Name) })
 	return all

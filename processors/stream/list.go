@@ -26,8 +26,7 @@ func (s *List[V, P]) Append() *V {
 		next = number(names[len(names)-1]) + 1
 	}
 	c := s.b.entry(s.b.at, s.no, elementName(next))
-	s.b.touch(c)
-	c.set(true)
+	s.b.edit(c)
 	return (*V)(c.rec.(P))
 }
 
@@ -50,10 +49,7 @@ func (s *List[V, P]) All() iter.Seq[*V] {
 func (s *List[V, P]) DropFirst(n int) {
 	names := s.b.names(s.b.at, s.no, "")
 	for _, name := range slices.Clone(names[:min(max(n, 0), len(names))]) {
-		c := s.b.entry(s.b.at, s.no, name)
-		s.b.touch(c)
-		c.set(false)
-		c.rec = P(new(V))
+		s.b.remove(s.b.entry(s.b.at, s.no, name))
 	}
 }
 

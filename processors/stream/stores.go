@@ -57,16 +57,13 @@ func (s *Value[V, P]) Get() (*V, bool) {
 // Edit gives the key's value to change in place, zero where it had none. Valid until the handler returns.
 func (s *Value[V, P]) Edit() *V {
 	c := s.b.value(s.b.at, s.no)
-	s.b.touch(c)
-	c.present = true
+	s.b.edit(c)
 	return (*V)(c.rec.(P))
 }
 
 // Delete removes the key's value.
 func (s *Value[V, P]) Delete() {
-	c := s.b.value(s.b.at, s.no)
-	s.b.touch(c)
-	c.present, c.rec = false, P(new(V))
+	s.b.remove(s.b.value(s.b.at, s.no))
 }
 
 // Map is many values per key, each under a name of its own and written back by itself.
@@ -102,8 +99,7 @@ func (s *Map[V, P]) Get(name string) (*V, bool) {
 // Edit gives an entry to change in place, zero where it did not exist. Valid until the handler returns.
 func (s *Map[V, P]) Edit(name string) *V {
 	c := s.b.entry(s.scope(), s.no, name)
-	s.b.touch(c)
-	c.set(true)
+	s.b.edit(c)
 	return (*V)(c.rec.(P))
 }
 
@@ -114,17 +110,12 @@ func (s *Map[V, P]) Put(name string) *V {
 	if c.present {
 		c.rec = P(new(V))
 	}
-	c.set(true)
+	s.b.edit(c)
 	return (*V)(c.rec.(P))
 }
 
 // Delete removes an entry.
-func (s *Map[V, P]) Delete(name string) {
-	c := s.b.entry(s.scope(), s.no, name)
-	s.b.touch(c)
-	c.set(false)
-	c.rec = P(new(V))
-}
+func (s *Map[V, P]) Delete(name string) { s.b.remove(s.b.entry(s.scope(), s.no, name)) }
 
 // All gives the entries in order of their names. Entries must not be added or deleted meanwhile.
 func (s *Map[V, P]) All() iter.Seq2[string, *V] { return s.WithPrefix("") }

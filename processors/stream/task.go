@@ -49,11 +49,14 @@ func (s Spec) NewTask(kv KV) (*Task, error) {
 	t := &Task{spec: s, b: newBinder(kv)}
 	t.prog = s.task(t.b)
 	t.b.at = t.b.scope("") // no key is running: what is touched now is the task's own
-	if t.prog.timer != nil {
+	if t.timed() {
 		return t, t.clock.load(kv)
 	}
 	return t, nil
 }
+
+// timed says whether time means anything to the task.
+func (t *Task) timed() bool { return t.prog.timer != nil || t.b.expires }
 
 // Handles says whether the spec has a handler for a record type; ticks go to every keyed stage.
 func (s Spec) Handles(record string) bool {
@@ -76,11 +79,14 @@ type EmitFunc func([]Emit) error
 //
 // After an error of class poison the record left no trace, unless the task is Tainted. Any other error ends the cycle.
 func (t *Task) Process(ctx context.Context, r Record, emit EmitFunc) error {
-	if t.prog.timer != nil {
+	if t.timed() {
 		var ok bool
 		if r.Time, ok = t.clock.take(r, t.spec.MaxSkew); !ok {
 			return nil
 		}
+	}
+	if t.b.expires {
+		t.b.now = r.Time.UnixMicro()
 	}
 	if t.spec.Keyed {
 		switch v := r.Value.(type) {
@@ -171,7 +177,7 @@ const maxFirings = 10_000
 
 // tick fires what is due.
 func (t *Task) tick(ctx context.Context, r Record, emit EmitFunc) error {
-	if t.prog.timer == nil {
+	if !t.timed() {
 		return nil
 	}
 	now := time.UnixMicro(r.Time.UnixMicro()).UTC()
@@ -183,8 +189,14 @@ func (t *Task) tick(ctx context.Context, r Record, emit EmitFunc) error {
 		if t.b.fault != nil {
 			return t.b.fault
 		}
-		if !ok {
+		switch {
+		case !ok:
 			return nil
+		case isExpiry(x.name):
+			t.b.forget(x)
+			continue
+		case t.prog.timer == nil: // the stage had timers once
+			continue
 		}
 		if err := t.fire(ctx, x, now, r, emit); err != nil {
 			return err

@@ -155,6 +155,7 @@ var obeying = stream.Define(stream.Processor[stores]{
 // run is a task over state in memory, and what it said.
 type run struct {
 	t    *testing.T
+	spec stream.Spec
 	kv   memory
 	spec stream.Spec
 	task *stream.Task
@@ -162,14 +163,16 @@ type run struct {
 	rest []*avro.Sweep // what sweeps left to do
 }
 
-func newRun(t *testing.T) *run {
-	r := &run{t: t, kv: memory{}}
+func newRun(t *testing.T) *run { return newRunOf(t, obeying) }
+
+func newRunOf(t *testing.T, spec stream.Spec) *run {
+	r := &run{t: t, spec: spec, kv: memory{}}
 	r.reopen()
 	return r
 }
 
 func (r *run) reopen() {
-	task, err := obeying.NewTask(r.kv)
+	task, err := r.spec.NewTask(r.kv)
 	if err != nil {
 		r.t.Fatal(err)
 	}

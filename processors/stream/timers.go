@@ -18,10 +18,17 @@ type Timers struct{ t *timers }
 func (b *Binder) Timers() *Timers { return &Timers{t: b.timers} }
 
 // Set makes the named timer of the running key due at an instant, instead of when it was due before.
-func (t *Timers) Set(name string, due time.Time) { t.t.set(t.t.b.at, name, due.UnixMicro()) }
+func (t *Timers) Set(name string, due time.Time) { t.t.set(t.t.b.at, own(name), due.UnixMicro()) }
 
 // Cancel removes the named timer of the running key.
-func (t *Timers) Cancel(name string) { t.t.remove(t.t.b.at, name) }
+func (t *Timers) Cancel(name string) { t.t.remove(t.t.b.at, own(name)) }
+
+func own(name string) string {
+	if isExpiry(name) {
+		panic(fmt.Sprintf("stream: timer name %q begins with a zero byte", name)) // of the record's making: it becomes poison
+	}
+	return name
+}
 
 // A timer is an entry of its key's like that of a Map. Which are due is read from a derived index in order of (due, key, name),
 // only as far as they are: what waits for later takes no memory. Those set since the last commit, which the index lacks, are in

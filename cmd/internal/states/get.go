@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"waybill/avro"
 	"waybill/cmd/internal/show"
@@ -26,6 +27,8 @@ type Key struct {
 	Stores map[string]any `json:"stores,omitempty" yaml:"stores,omitempty"`
 	// When they are due, by name.
 	Timers map[string]string `json:"timers,omitempty" yaml:"timers,omitempty"`
+	// When what is not changed is forgotten, by store, or store and entry.
+	Expires map[string]string `json:"expires,omitempty" yaml:"expires,omitempty"`
 	// By name of index: the references that the key depends on, and the keys that depend on it, where it is a reference.
 	DependsOn map[string][]string `json:"depends_on,omitempty" yaml:"depends_on,omitempty"`
 	NeededBy  map[string][]string `json:"needed_by,omitempty" yaml:"needed_by,omitempty"`
@@ -128,7 +131,7 @@ func (d Disk) Stages() []string {
 
 func newKey(stage, key string, partition int32) Key {
 	return Key{
-		Stage: stage, Key: key, Partition: partition, Stores: map[string]any{}, Timers: map[string]string{},
+		Stage: stage, Key: key, Partition: partition, Stores: map[string]any{}, Timers: map[string]string{}, Expires: map[string]string{},
 		DependsOn: map[string][]string{}, NeededBy: map[string][]string{}, Older: map[string]int{},
 	}
 }
@@ -175,18 +178,18 @@ func (k *Key) index(name string, at stream.StateKey) {
 
 func (k *Key) put(i stream.StoreInfo, at stream.StateKey, rec avro.Record) error {
 	if due, ok := stream.DueAt(rec); ok {
-		k.Timers[at.Entry] = due.Format(time.RFC3339Nano)
+		k.timer(at, due.Format(time.RFC3339Nano))
 		return nil
 	}
 	v, err := show.Record(rec)
 	if err != nil {
 		return err
 	}
-	switch i.Kind {
-	case stream.ValueKind:
+	switch {
+	case i.Kind.Single():
 		k.Stores[i.Name] = v
 		return nil
-	case stream.ListKind:
+	case i.Kind == stream.ListKind:
 		list, _ := k.Stores[i.Name].([]any)
 		k.Stores[i.Name] = append(list, v)
 		return nil
@@ -198,4 +201,20 @@ func (k *Key) put(i stream.StoreInfo, at stream.StateKey, rec avro.Record) error
 	}
 	entries[at.Entry] = v
 	return nil
+}
+
+func (k *Key) timer(at stream.StateKey, due string) {
+	of, ok := stream.ExpiryOf(at)
+	if !ok {
+		k.Timers[at.Entry] = due
+		return
+	}
+	name := of.Store
+	switch odd := func(r rune) bool { return !unicode.IsPrint(r) }; {
+	case strings.ContainsFunc(of.Entry, odd): // a number, of a list's element
+		name += fmt.Sprintf(" %x", of.Entry)
+	case of.Entry != "":
+		name += " " + of.Entry
+	}
+	k.Expires[name] = due
 }

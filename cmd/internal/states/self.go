@@ -48,8 +48,8 @@ func (c *comparison) wrong(key, value []byte) string {
 		return fmt.Sprintf("is of store %s, which stage %s of this program does not have", k.Store, c.Stage)
 	case (k.Scope == "") != i.Kind.OfTask() && i.Kind != stream.TimerKind:
 		return fmt.Sprintf("a %s has no entry under such a key", i.Kind)
-	case k.Entry != "" && (i.Kind == stream.ValueKind || i.Kind == stream.TallyKind):
-		return "a value has no entries"
+	case k.Entry != "" && i.Kind.Single():
+		return fmt.Sprintf("a %s has no entries", i.Kind)
 	case len(k.Entry) != stream.ElementName && i.Kind == stream.ListKind:
 		return "a list has no element of this name"
 	}
@@ -68,6 +68,20 @@ func (c *comparison) derives(key, value []byte) error {
 	have, err := c.at.Get(want.Key)
 	if err == nil && have == nil {
 		c.differs(key, "the index of what is due does not have it: it would not fire")
+	}
+	return errors.Join(err, c.expires(key))
+}
+
+// expires looks for the entry that an expiry speaks of. A store that has lost its TTL may have some left.
+func (c *comparison) expires(key []byte) error {
+	k, err := stream.ParseKey(key)
+	of, ok := stream.ExpiryOf(k)
+	if err != nil || !ok || c.infos[of.Store].TTL == 0 {
+		return nil
+	}
+	have, err := c.at.Get(of.Bytes())
+	if err == nil && have == nil {
+		c.differs(of.Bytes(), "it has an expiry and is not here")
 	}
 	return err
 }

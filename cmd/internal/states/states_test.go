@@ -51,6 +51,7 @@ type stores struct {
 	shared *stream.Map[avro.PartnerMessage, *avro.PartnerMessage]
 	needs  *stream.Index
 	timers *stream.Timers
+	seen   *stream.Tally
 	lines  *stream.List[avro.PartnerMessage, *avro.PartnerMessage]
 }
 
@@ -61,8 +62,8 @@ func keeping(snapshots bool) stream.Spec {
 		State: func(b *stream.Binder) stores {
 			return stores{
 				stream.ValueOf[avro.PartnerMessage](b, "last"), stream.MapOf[avro.PartnerMessage](b, "note"),
-				stream.TableOf[avro.PartnerMessage](b, "shared"), stream.IndexOf(b, "needs"), b.Timers(),
-				stream.ListOf[avro.PartnerMessage](b, "line"),
+				stream.TableOf[avro.PartnerMessage](b, "shared"), stream.IndexOf(b, "needs"), b.Timers(), stream.TallyOf(b, "seen"),
+				stream.ListOf[avro.PartnerMessage](b, "line", stream.TTL(time.Hour)),
 			}
 		},
 		Inputs: []stream.Input[stores]{stream.On(func(_ context.Context, _ string, ev stream.Event[avro.PartnerMessage], st stores) (stream.Emits, error) {
@@ -70,6 +71,7 @@ func keeping(snapshots bool) stream.Spec {
 			st.notes.Edit(ev.Value.Name).Line = ev.Value.Line
 			st.shared.Edit("place").Line = ev.Value.Line
 			st.needs.Add("place")
+			st.seen.Add(1)
 			st.lines.Append().Line = ev.Value.Line
 			st.lines.DropFirst(st.lines.Len() - 2)
 			st.timers.Set("alarm", time.UnixMicro(1_800_000_000_000_000+ev.Value.Line))
@@ -206,8 +208,8 @@ func TestWholeStateVerifies(t *testing.T) {
 		for _, p := range r.Partitions {
 			compared += p.Compared
 		}
-		// 20 keys with a value, three entries, two elements, a timer and a place in the index; a table in each partition.
-		if r.Err() != nil || len(r.Partitions) != partitions || !snapshots && compared != 20*8+partitions {
+		// 20 keys with a value, three entries, two elements that expire, a timer and a place in the index; a table and a tally in each partition.
+		if r.Err() != nil || len(r.Partitions) != partitions || !snapshots && compared != 20*10+2*partitions {
 			t.Errorf("snapshots %v: %v, %d entries compared, report %+v", snapshots, r.Err(), compared, r)
 		}
 	}
@@ -284,6 +286,7 @@ func TestDifferencesAreFound(t *testing.T) {
 		{"an entry of a value", stream.Change{Key: key("last", k, "entry"), Value: good}, 1, 2, "no entries"},
 		{"an element of a list without a number", stream.Change{Key: key("line", k, "first"), Value: good}, 1, 2, "no element"},
 		{"a timer that is not derived", stream.Change{Key: key("timer", k, "alarm"), Value: due(7)}, 2, 3, "it would not fire"},
+		{"an expiry of nothing", stream.Change{Key: key("timer", k, "\x00line\x00elements"), Value: due(9)}, 2, 3, "has an expiry"},
 		{"derived from nothing", derived, 1, 1, "not set"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -350,7 +353,7 @@ func TestGetShowsAllOfAKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"key":"key-7"`, `"last":{`, `"note":{"n0":{`, `"line":[{`, `"line":27,`, `"line":47`, `"alarm":"2027-01-15T08:00:00.000047Z"`, `"depends_on":{"needs":["place"]}`} {
+	for _, want := range []string{`"key":"key-7"`, `"last":{`, `"note":{"n0":{`, `"line":[{`, `"line":27,`, `"line":47`, `"expires":{"line 0000000000000001":"`, `"timers":{"alarm":"2027-01-15T08:00:00.000047Z"`, `"depends_on":{"needs":["place"]}`} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %s in %s", want, text)
 		}
@@ -358,6 +361,9 @@ func TestGetShowsAllOfAKey(t *testing.T) {
 	shared, err := b.disk.Get(t.Context(), "keeping", "", "shared")
 	if err != nil || len(shared) != partitions {
 		t.Errorf("what all share: %+v, %v", shared, err)
+	}
+	if shared, err = b.disk.Get(t.Context(), "keeping", "", "seen"); err != nil || !strings.Contains(fmt.Sprint(shared[0].Stores), "n:") {
+		t.Errorf("a tally: %+v, %v", shared, err)
 	}
 	place, err := b.disk.Get(t.Context(), "keeping", "place", "")
 	if err != nil || len(place[0].NeededBy["needs"])+len(place[1].NeededBy["needs"]) != 20 {
@@ -369,7 +375,7 @@ func TestGetShowsAllOfAKey(t *testing.T) {
 	if _, err := b.disk.Get(t.Context(), "keeping", "ey-1", ""); err == nil || !strings.Contains(err.Error(), "did you mean 'key-1'") {
 		t.Errorf("a part of a key: %v", err)
 	}
-	if err := b.disk.Known("keeping", "nothing"); err == nil || !strings.Contains(err.Error(), "last, line, needs, note") {
+	if err := b.disk.Known("keeping", "nothing"); err == nil || !strings.Contains(err.Error(), "last, line, needs, note, seen") {
 		t.Errorf("a store that is not there: %v", err)
 	}
 }
