@@ -157,7 +157,6 @@ type run struct {
 	t    *testing.T
 	spec stream.Spec
 	kv   memory
-	spec stream.Spec
 	task *stream.Task
 	said []string
 	rest []*avro.Sweep // what sweeps left to do
