@@ -322,6 +322,9 @@ func (l *lane) commit(c *cycle) error {
 			return errCrashed
 		}
 	}
+	if l.crashes("all applied") {
+		return errCrashed
+	}
 	return nil
 }
 
