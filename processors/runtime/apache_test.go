@@ -8,22 +8,13 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-
-	"waybill/bench/rig"
 )
 
 // The engine on Apache Kafka: what the other tests show on the embedded one. The broker is one for all of these, so they run
 // one after the other, each on topics and a group made anew.
 func TestApacheKafka(t *testing.T) {
 	t.Parallel()
-	broker, err := rig.StartApacheKafka(t.Context(), t.TempDir())
-	if errors.Is(err, rig.ErrNoApacheKafka) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = broker.Stop() })
+	broker := startOneApache(t)
 	for _, p := range protocols {
 		on := func(name string, test func(*testing.T, *cluster)) {
 			t.Run(fmt.Sprint(p, "/", name), func(t *testing.T) {

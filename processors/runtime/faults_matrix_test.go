@@ -16,7 +16,7 @@ import (
 
 // faultPoints are where it happens, in the order in which an instance comes by.
 var faultPoints = []string{
-	"fencing", "fenced", "restored",
+	"assigned", "fencing", "fenced", "restored",
 	"processed", "produced", "flushed", offsetsSent, offsetsAcked, endSent, endAcked, "committed", "applied", "all applied",
 }
 
@@ -69,7 +69,7 @@ func covering(each int) (cells []cell) {
 // nthOf is the how-manieth time at a point: fences come once, and the first of the client's requests are the fence's.
 func nthOf(point string, vary int) int64 {
 	switch point {
-	case "fencing", "fenced":
+	case "assigned", "fencing", "fenced":
 		return 1
 	case "restored":
 		return 2
@@ -95,9 +95,9 @@ func (c cell) plays(v venue) bool {
 
 // play runs the cell: load, an instance that comes to the point, what happens then, and the check.
 func (c cell) play(t *testing.T, v venue) {
-	r := newRun(t, v, subjectOf(c.subject), uint64(len(c.String())))
-	if c.point == "restored" || c.cross == "stale disk" || c.cross == "future disk" {
-		// Somebody was here before: there is something to restore, or a disk that will have missed something.
+	r := newRun(t, v, subjectOf(c.subject), uint64(len(c.String())), c.cross == "compacted")
+	if c.point == "restored" || slices.Contains([]string{"stale disk", "future disk", "compacted"}, c.cross) {
+		// Somebody was here before: there is something to restore or to compact, or a disk that will have missed something.
 		r.load(200)
 		b := r.start(order{Instance: "b"})
 		r.quiet()
@@ -237,8 +237,8 @@ func (r *run) compactChangelog() {
 	r.t.Helper()
 	r.endTransaction("a")
 	r.until("no transaction is open over the changelog", func() bool {
-		ends, err := r.adm.ListEndOffsets(r.t.Context(), r.names()...)
-		stable, err2 := r.adm.ListCommittedOffsets(r.t.Context(), r.names()...)
+		ends, err := r.adm.ListEndOffsets(r.t.Context(), r.changelog())
+		stable, err2 := r.adm.ListCommittedOffsets(r.t.Context(), r.changelog())
 		if errors.Join(err, err2, ends.Error(), stable.Error()) != nil {
 			return false
 		}
@@ -249,10 +249,19 @@ func (r *run) compactChangelog() {
 		})
 		return !open
 	})
+	before := r.length(r.changelog())
 	if err := r.venue.compact(r.t.Context(), r); err != nil {
 		r.t.Fatal(err)
 	}
-	r.compacted = true
+	r.until("the changelog is shorter", func() bool { return r.length(r.changelog()) < before })
+}
+
+// length is how many committed records a topic has.
+func (r *run) length(topic string) (n int) {
+	for _, rs := range r.read(r.t, topic) {
+		n += len(rs)
+	}
+	return n
 }
 
 // endTransaction ends what a dead instance left open, as its successor would.
@@ -290,4 +299,3 @@ func (r *run) misdate(instance string, next int64) {
 		}
 	}
 }
-

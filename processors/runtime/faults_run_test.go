@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"waybill/avro"
@@ -46,7 +48,7 @@ type run struct {
 	dirs      []string // of state, each once
 	clock     time.Time
 	line      int64
-	compacted bool // the changelog lost what was overwritten
+	compacted bool // the changelog lost what was overwritten, or may have
 	offsets   *offsetWatch
 }
 
@@ -55,8 +57,9 @@ var runs struct {
 	n int
 }
 
-// newRun makes a run's topics. Changelogs are cut into small segments, so that a real broker may compact them.
-func newRun(t *testing.T, v venue, s subject, seed uint64) *run {
+// newRun makes a run's topics. A changelog that is to be compacted is cut into small segments: a real broker leaves the last
+// one alone.
+func newRun(t *testing.T, v venue, s subject, seed uint64, compacting bool) *run {
 	t.Helper()
 	runs.Lock()
 	runs.n++
@@ -65,20 +68,24 @@ func newRun(t *testing.T, v venue, s subject, seed uint64) *run {
 	r := &run{
 		cluster: connect(t, v.brokers), t: t, venue: v, subject: s, topics: runTopics{app}, rng: rand.New(rand.NewPCG(seed, 1)), folder: t.TempDir(),
 		// Kafka refuses a time more than an hour ahead of its own; the runs' clock goes minutes in seconds.
-		clock: time.Now().Add(-48 * time.Hour).Truncate(time.Second),
+		clock: time.Now().Add(-48 * time.Hour).Truncate(time.Second), compacted: compacting,
 	}
 	ctx := t.Context()
 	for _, topic := range r.all() {
 		config := map[string]*string{}
 		if topic.Cleanup == topics.Compact {
-			config = map[string]*string{"cleanup.policy": kadm.StringPtr("compact"), "segment.ms": kadm.StringPtr("200"), "min.cleanable.dirty.ratio": kadm.StringPtr("0.01")}
+			config["cleanup.policy"] = kadm.StringPtr("compact")
+			if compacting {
+				config["segment.ms"], config["min.cleanable.dirty.ratio"] = kadm.StringPtr("100"), kadm.StringPtr("0.01")
+			}
 		}
 		if _, err := r.adm.CreateTopic(ctx, topic.Partitions, v.replicas, config, string(topic.Name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := r.adm.CreateTopic(ctx, 4, v.replicas, nil, string(topics.DeadLetters.Name)); err != nil {
-		t.Logf("dead letters: %v", err) // another run made the topic
+	// All runs on a cluster share this one.
+	if _, err := r.adm.CreateTopic(ctx, 4, v.replicas, nil, string(topics.DeadLetters.Name)); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		t.Fatal(err)
 	}
 	names := r.names()
 	eventually(t, "the new topics are known", func() bool {

@@ -28,6 +28,9 @@ const (
 // transaction before it has ended, those of a predecessor that only seems dead included: what is read up to the fence is all
 // there is. Going by the last stable offset instead loses what another's open transaction hides [measured].
 func (l *lane) takeOver(ctx context.Context) error {
+	if l.crashes("assigned") {
+		return errCrashed
+	}
 	ctx, stop := l.finish(ctx)
 	defer stop()
 	offsets, err := l.stableOffsets(ctx, l.wanted)
