@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"waybill/processors/state"
@@ -234,4 +235,97 @@ func (k *cluster) zombieWakes(t *testing.T, point string) {
 	if zombie.Stats()[0].Aborts+zombie.Stats()[0].Rebuilds == 0 {
 		t.Error("the zombie's cycle was not undone")
 	}
+}
+
+// A group that moves twice between two transactions tells of the first move only: the session swallows the revoke that
+// follows. Who was given a partition and lost it again that way must not fence it, nor commit an old offset for it under the
+// new owner's feet.
+func TestSwallowedRevokeFencesNothing(t *testing.T) {
+	t.Parallel()
+	newCluster(t, counting()).swallowedRevoke(t)
+}
+
+func (k *cluster) swallowedRevoke(t *testing.T) {
+	held, goOn := make(chan string), make(chan struct{})
+	var takeovers atomic.Int64
+	a := start(t, testConfig(k, "a", t.TempDir()), func(point string) bool {
+		n := takeovers.Load()
+		if point == "assigned" {
+			n = takeovers.Add(1)
+		}
+		// The second takeover stands still before it asks for anything; the try after the one that the session undoes, before
+		// its fence ends.
+		if point == "assigned" && n == 2 || point == "fencing" && n == 3 {
+			held <- point
+			<-goOn
+		}
+		return false
+	}, counting())
+	k.send(t, 100, 7)
+	k.check(t)
+	b := start(t, testConfig(k, "b", t.TempDir()), nil, counting())
+	eventually(t, "b has two partitions", func() bool { return b.Stats()[0].Tasks == 2 }) // a heard of the revoke
+	b.halt(t)
+	if at := <-held; at != "assigned" { // they are a's again
+		t.Fatal(at)
+	}
+	c := start(t, testConfig(k, "c", t.TempDir()), nil, counting())
+	eventually(t, "c has two partitions", func() bool { return c.Stats()[0].Tasks == 2 && c.Stats()[0].Restoring == 0 }) // a did not
+	commits := a.Stats()[0].Commits
+	goOn <- struct{}{}
+	k.send(t, 100, 7)
+	before := k.committed(t)
+	eventually(t, "a is at work again, or about to fence", func() bool {
+		select {
+		case <-held:
+			from := k.committed(t)
+			k.send(t, 200, 7)
+			eventually(t, "c is further with both of its partitions", func() bool {
+				before = k.committed(t)
+				return moved(from, before) == 2
+			})
+			commits = a.Stats()[0].Commits
+			goOn <- struct{}{}
+			return true
+		default:
+			return a.Stats()[0].Commits > commits
+		}
+	})
+	eventually(t, "a has committed what it held", func() bool { return a.Stats()[0].Commits > commits })
+	for p, offset := range k.committed(t) {
+		if offset < before[p] {
+			t.Errorf("the committed offset of partition %d went back from %d to %d", p, before[p], offset)
+		}
+	}
+	k.send(t, 100, 7)
+	k.check(t)
+	for p, rs := range k.read(t, "test.counting.changelog") {
+		if _, faults := (changelog{records: rs}).tenures(); len(faults) > 0 {
+			t.Errorf("changelog partition %d: %s", p, faults[0])
+		}
+	}
+	a.halt(t)
+	c.halt(t)
+}
+
+// moved is how many partitions are further than before.
+func moved(before, after map[int32]int64) (n int) {
+	for p, offset := range after {
+		if offset > before[p] {
+			n++
+		}
+	}
+	return n
+}
+
+// committed are the counting stage's committed offsets.
+func (k *cluster) committed(t *testing.T) map[int32]int64 {
+	t.Helper()
+	offsets, err := k.adm.FetchOffsets(t.Context(), "test.counting")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[int32]int64{}
+	offsets.Each(func(o kadm.OffsetResponse) { out[o.Partition] = o.At })
+	return out
 }

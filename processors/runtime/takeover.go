@@ -33,7 +33,11 @@ func (l *lane) takeOver(ctx context.Context) error {
 	}
 	ctx, stop := l.finish(ctx)
 	defer stop()
-	offsets, err := l.stableOffsets(ctx, l.wanted)
+	wanted, err := l.confirmed(ctx)
+	if err != nil || len(wanted) == 0 {
+		return err
+	}
+	offsets, err := l.stableOffsets(ctx, wanted)
 	if err != nil || len(offsets) == 0 {
 		return err // none is stable yet: a predecessor's transaction is about to end
 	}
