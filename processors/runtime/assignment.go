@@ -30,13 +30,16 @@ func (l *lane) confirmed(ctx context.Context) ([]place, error) {
 func (l *lane) assignment(ctx context.Context) (kadm.TopicsSet, error) {
 	group := l.cfg.Group(l.spec.Name)
 	member, _ := l.sess.Client().GroupMetadata()
+	if l.protocol == ConsumerProtocol {
+		return l.serverAssignment(ctx, group, member)
+	}
 	groups, err := l.adm.DescribeGroups(ctx, group)
 	if err == nil {
 		err = groups[group].Err
 	}
 	switch {
 	case errors.Is(err, kerr.GroupIDNotFound), err == nil && groups[group].State == "Dead":
-		return l.serverAssignment(ctx, group, member) // not a group whose members agree among themselves
+		return l.serverAssignment(ctx, group, member) // others brought the group to the brokers' protocol
 	case err != nil:
 		return nil, kafka(fmt.Errorf("describe group %s: %w", group, err))
 	case groups[group].State != "Stable":
