@@ -51,21 +51,12 @@ func stopOneApache() {
 func TestFaultsOnApacheKafka(t *testing.T) {
 	t.Parallel()
 	v := apacheVenue(startOneApache(t), 1)
-	for _, c := range covering(3) {
-		if !c.plays(v) {
-			continue
-		}
-		t.Run(c.String(), func(t *testing.T) {
-			t.Parallel()
-			c.play(t, v)
-		})
-	}
-	t.Cleanup(func() { t.Log("Apache Kafka: ", tested.String()) })
+	playAll(t, "Apache Kafka, one broker", cells(4), v, func(*testing.T) venue { return v })
 }
 
 // apacheVenue is a cluster of real brokers.
 func apacheVenue(k *rig.ApacheKafka, brokers int) venue {
-	v := venue{name: "Apache Kafka", brokers: k.Brokers(), replicas: int16(brokers), compact: rollSegments}
+	v := venue{brokers: k.Brokers(), replicas: int16(brokers), compact: rollSegments, tested: &faultCount{}}
 	if brokers > 1 {
 		v.moveLeaders, v.moveCoordinators = k.MoveLeaders, k.MoveCoordinators
 	}

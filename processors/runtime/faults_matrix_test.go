@@ -3,6 +3,8 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -12,6 +14,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"waybill/processors/state"
+)
+
+// The environment of `make chaos`: how long it is to last, and the seed of a run to repeat.
+const (
+	chaosSeconds = "WAYBILL_CHAOS_SECONDS"
+	chaosSeed    = "WAYBILL_CHAOS_SEED"
 )
 
 // faultPoints are where it happens, in the order in which an instance comes by.
@@ -49,6 +57,14 @@ func fullMatrix() (cells []cell) {
 		}
 	}
 	return cells
+}
+
+// cells are those of this test run: so many of each cross, or all of them where chaos is asked for.
+func cells(each int) []cell {
+	if os.Getenv(chaosSeconds) != "" {
+		return fullMatrix()
+	}
+	return covering(each)
 }
 
 // covering is a part of the matrix: every cross at some points and every point with some crosses, as many of each as
@@ -111,7 +127,7 @@ func (c cell) play(t *testing.T, v venue) {
 // happens is the cell's fault.
 func (r *run) happens(c cell) {
 	a := order{Instance: "a", Point: c.point, Nth: c.nth, SmallFetches: c.point == "restored"}
-	tested.fault(c.cross)
+	r.venue.tested.fault(c.cross)
 	switch c.cross {
 	case "restart", "restart, disk complete", "compacted":
 		// The new process ends the old one's transaction at once. Were it left to its timeout, the run would not end in time.
@@ -274,7 +290,7 @@ func (r *run) endTransaction(instance string) {
 // misdate puts a disk's checkpoint where the changelog has not been, over state that was never there.
 func (r *run) misdate(instance string, next int64) {
 	r.t.Helper()
-	disk, err := state.NewDisk(filepath.Join(r.folder, instance), 1<<20, nil)
+	disk, err := state.NewDisk(filepath.Join(r.folder, instance), 1<<20, slog.New(slog.DiscardHandler))
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -243,7 +244,7 @@ func openStore(t testing.TB, dir, app, stage, inbox string, partition int32) *st
 	if _, err := os.Stat(filepath.Join(dir, app, stage, inbox, fmt.Sprint(partition))); err != nil {
 		return nil
 	}
-	disk, err := state.NewDisk(dir, 1<<20, nil)
+	disk, err := state.NewDisk(dir, 1<<20, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -334,7 +335,7 @@ func (r *run) check() {
 		}
 		r.checkDisks(w, p, logs[p])
 	}
-	tested.add(w)
+	r.venue.tested.add(w)
 }
 
 // producers are who wrote the records of one inbox partition's keys.

@@ -23,9 +23,9 @@ import (
 
 // venue is the Kafka that runs take place on, and what can be done to it.
 type venue struct {
-	name     string
 	brokers  []string
 	replicas int16
+	tested   *faultCount
 
 	moveLeaders      func(ctx context.Context, topics ...string) error // nil: there is one broker
 	moveCoordinators func(ctx context.Context) error                   // nil: there is one broker
@@ -84,7 +84,7 @@ func newRun(t *testing.T, v venue, s subject, seed uint64, compacting bool) *run
 		}
 	}
 	// All runs on a cluster share this one.
-	if _, err := r.adm.CreateTopic(ctx, 4, v.replicas, nil, string(topics.DeadLetters.Name)); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+	if _, err := r.adm.CreateTopic(ctx, topics.DeadLetters.Partitions, v.replicas, nil, string(topics.DeadLetters.Name)); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		t.Fatal(err)
 	}
 	names := r.names()
@@ -292,14 +292,12 @@ func (r *run) finish() {
 	}
 }
 
-// tally counts what was tested, for people.
+// faultCount counts what was tested, for people.
 type faultCount struct {
 	sync.Mutex
 	runs, records, letters, said int
 	faults                       map[string]int
 }
-
-var tested = faultCount{faults: map[string]int{}}
 
 func (c *faultCount) add(w *truth) {
 	c.Lock()
@@ -315,6 +313,9 @@ func (c *faultCount) add(w *truth) {
 func (c *faultCount) fault(kind string) {
 	c.Lock()
 	defer c.Unlock()
+	if c.faults == nil {
+		c.faults = map[string]int{}
+	}
 	c.faults[kind]++
 }
 
