@@ -88,9 +88,10 @@ func newRun(t *testing.T, v venue, s subject, seed uint64, compacting bool) *run
 		t.Fatal(err)
 	}
 	names := r.names()
+	known := append(slices.Clone(names), string(topics.DeadLetters.Name))
 	eventually(t, "the new topics are known", func() bool {
-		ends, err := r.adm.ListEndOffsets(ctx, names...)
-		return err == nil && ends.Error() == nil && len(ends) == len(names)
+		ends, err := r.adm.ListEndOffsets(ctx, known...)
+		return err == nil && ends.Error() == nil && len(ends) == len(known)
 	})
 	t.Cleanup(func() { // a broker with thousands of partitions is slow
 		_, _ = r.adm.DeleteTopics(context.Background(), names...)
