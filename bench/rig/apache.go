@@ -46,6 +46,9 @@ func StartApacheCluster(ctx context.Context, dir string, o ApacheOptions) (*Apac
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, fmt.Errorf("find %s: %w", dir, err)
 	}
+	if strings.Contains(dir, ",") {
+		return nil, fmt.Errorf("start Kafka in %s: to Kafka a comma parts two folders: take a path without one", dir)
+	}
 	o.Brokers, o.HeapMB, o.Host = max(o.Brokers, 1), cmp.Or(o.HeapMB, 512), cmp.Or(o.Host, "127.0.0.1")
 	ports, err := freePorts(o.Host, 2*o.Brokers)
 	if err != nil {
@@ -176,12 +179,17 @@ func (k *ApacheKafka) Stop() error {
 	})
 }
 
-// lastLine is the last line of what a process said.
-func lastLine(path string) string {
+// lastWord is the last line of what a process said that is no part of a stack trace.
+func lastWord(path string) string {
 	said, err := os.ReadFile(path)
 	if err != nil {
 		return err.Error()
 	}
-	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
-	return lines[len(lines)-1]
+	word := ""
+	for line := range strings.Lines(string(said)) {
+		if trimmed := strings.TrimSpace(line); trimmed != "" && !strings.HasPrefix(line, "\t") {
+			word = trimmed
+		}
+	}
+	return word
 }

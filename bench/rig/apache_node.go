@@ -51,7 +51,7 @@ func (n *apacheNode) format(ctx context.Context, cluster string, voters []string
 	format := n.jvm("kafka.tools.StorageTool", "format", "-t", cluster, "-c", n.config())
 	format.Stdout, format.Stderr = log, log
 	if err := format.Run(); err != nil {
-		return fmt.Errorf("format Kafka's storage: %w: %s", err, lastLine(n.log()))
+		return fmt.Errorf("format Kafka's storage: %w: %s", err, lastWord(n.log()))
 	}
 	return ctx.Err()
 }
@@ -97,9 +97,9 @@ func (n *apacheNode) answers(ctx context.Context) error {
 		}
 		select {
 		case <-n.done:
-			return fmt.Errorf("Kafka ended while starting: %s", lastLine(n.log()))
+			return fmt.Errorf("Kafka ended while starting: %s", lastWord(n.log()))
 		case <-ctx.Done():
-			return fmt.Errorf("wait for Kafka: %w: %s", context.Cause(ctx), lastLine(n.log()))
+			return fmt.Errorf("wait for Kafka: %w: %s", context.Cause(ctx), lastWord(n.log()))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

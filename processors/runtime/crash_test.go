@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -140,10 +141,15 @@ func misdate(t *testing.T, cfg Config, next int64) {
 
 // evict removes every member of the group, as the coordinator does with one it has not heard of for too long.
 func (k *cluster) evict(t *testing.T, group string) {
-	described, err := k.adm.DescribeGroups(t.Context(), group)
-	if err != nil {
+	if err := k.evictAll(t.Context(), group); err != nil {
 		t.Error(err)
-		return
+	}
+}
+
+func (k *cluster) evictAll(ctx context.Context, group string) error {
+	described, err := k.adm.DescribeGroups(ctx, group)
+	if err != nil {
+		return err
 	}
 	for _, m := range described[group].Members {
 		req := kmsg.NewPtrLeaveGroupRequest()
@@ -151,27 +157,27 @@ func (k *cluster) evict(t *testing.T, group string) {
 		member := kmsg.NewLeaveGroupRequestMember()
 		member.MemberID = m.MemberID
 		req.Members = append(req.Members, member)
-		if _, err := req.RequestWith(t.Context(), k.client); err != nil {
-			t.Error(err)
+		if _, err := req.RequestWith(ctx, k.client); err != nil {
+			return err
 		}
 	}
-	k.evictByHeartbeat(t, group)
+	return k.evictByHeartbeat(ctx, group)
 }
 
 // evictByHeartbeat is evict under the consumer protocol: a member leaves by a heartbeat, which anybody may send.
-func (k *cluster) evictByHeartbeat(t *testing.T, group string) {
-	described, err := k.adm.DescribeConsumerGroups(t.Context(), group)
+func (k *cluster) evictByHeartbeat(ctx context.Context, group string) error {
+	described, err := k.adm.DescribeConsumerGroups(ctx, group)
 	if err != nil {
-		t.Error(err)
-		return
+		return err
 	}
 	for _, m := range described[group].Members {
 		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
 		req.Group, req.MemberID, req.MemberEpoch = group, m.MemberID, -1
-		if _, err := req.RequestWith(t.Context(), k.client); err != nil {
-			t.Error(err)
+		if _, err := req.RequestWith(ctx, k.client); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // A member that was evicted between its assignment and its fence must not get the fence through.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -46,8 +47,7 @@ func stopOneApache() {
 	_ = os.RemoveAll(oneApache.dir)
 }
 
-// TestFaultsOnApacheKafka runs a part of the crash matrix on one broker. What takes several, or takes it down, is in
-// TestChaos.
+// TestFaultsOnApacheKafka runs a part of the crash matrix on one broker.
 func TestFaultsOnApacheKafka(t *testing.T) {
 	t.Parallel()
 	v := apacheVenue(startOneApache(t), 1)
@@ -57,10 +57,39 @@ func TestFaultsOnApacheKafka(t *testing.T) {
 // apacheVenue is a cluster of real brokers.
 func apacheVenue(k *rig.ApacheKafka, brokers int) venue {
 	v := venue{brokers: k.Brokers(), replicas: int16(brokers), compact: rollSegments, tested: &faultCount{}}
-	if brokers > 1 {
-		v.moveLeaders, v.moveCoordinators = k.MoveLeaders, k.MoveCoordinators
+	if brokers == 1 {
+		return v
+	}
+	v.moveLeaders, v.moveCoordinators = k.MoveLeaders, k.MoveCoordinators
+	var one sync.Mutex // of three brokers two must be up
+	next := 0
+	v.restart = func(ctx context.Context, down func()) error {
+		one.Lock()
+		defer one.Unlock()
+		next = (next + 1) % brokers
+		k.Kill(next)
+		down()
+		return k.Start(ctx, next)
 	}
 	return v
+}
+
+// TestFaultsOnThreeBrokers runs what takes several brokers: leaders and coordinators that move, a broker killed with -9 and
+// started again.
+func TestFaultsOnThreeBrokers(t *testing.T) {
+	t.Parallel()
+	k, err := rig.StartApacheCluster(t.Context(), t.TempDir(), rig.ApacheOptions{Brokers: 3, HeapMB: 320})
+	if errors.Is(err, rig.ErrNoApacheKafka) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = k.Stop() })
+	v := apacheVenue(k, 3)
+	takes := []string{"coordinator moves", "leaders move", "broker restarts"}
+	several := slices.DeleteFunc(cells(2), func(c cell) bool { return !slices.Contains(takes, c.cross) })
+	playAll(t, "Apache Kafka, three brokers", several, v, func(*testing.T) venue { return v })
 }
 
 // rollSegments makes Apache Kafka begin new segments of the changelog, by an aborted transaction: only those that are

@@ -294,6 +294,16 @@ func (k *kid) wake() {
 	}
 }
 
+// wasKilled says whether the instance ended by SIGKILL.
+func wasKilled(k *kid) bool {
+	var exit *exec.ExitError
+	if !errors.As(k.ended, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signal() == syscall.SIGKILL
+}
+
 // tell says a line to the instance.
 func (k *kid) tell(line string) {
 	k.t.Helper()

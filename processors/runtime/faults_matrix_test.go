@@ -232,8 +232,7 @@ func (r *run) goesOn(c cell, a order) {
 		check(r.venue.moveLeaders(ctx, r.names()...))
 		k.tell("go")
 	case "broker restarts":
-		check(r.venue.restart(ctx))
-		k.tell("go")
+		check(r.venue.restart(ctx, func() { k.tell("go") }))
 	case "scale out and in":
 		other := r.start(order{Instance: "c"})
 		r.until("another wants to be in", func() bool { return r.joining("c") })

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ type venue struct {
 
 	moveLeaders      func(ctx context.Context, topics ...string) error // nil: there is one broker
 	moveCoordinators func(ctx context.Context) error                   // nil: there is one broker
-	restart          func(ctx context.Context) error                   // ends a broker as hard as it can bear, and starts it again
+	restart          func(ctx context.Context, down func()) error      // ends a broker as hard as it can bear, and starts it again after down
 	compact          func(ctx context.Context, r *run) error           // compacts the changelog; nobody writes meanwhile
 }
 
@@ -214,6 +215,8 @@ func (r *run) start(o order) *kid {
 	}
 	o.Subject, o.App, o.Brokers = r.subject.name, r.topics.app, r.venue.brokers
 	k := launch(r.t, o, filepath.Join(r.folder, o.Instance+".log"))
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.kids = append(r.kids, k)
 	if !slices.Contains(r.dirs, o.Dir) {
 		r.dirs = append(r.dirs, o.Dir)
@@ -323,7 +326,16 @@ func (c *faultCount) fault(kind string) {
 func (c *faultCount) String() string {
 	c.Lock()
 	defer c.Unlock()
-	s := fmt.Sprintf("%d runs, %d records in, %d out, %d dead letters;", c.runs, c.records, c.said, c.letters)
+	faults, kills := 0, 0
+	for kind, n := range c.faults {
+		if faults += n; strings.HasPrefix(kind, string(killed)) {
+			kills += n
+		}
+	}
+	s := fmt.Sprintf("%d runs, %d faults, %d records in, %d out, %d dead letters;", c.runs, faults, c.records, c.said, c.letters)
+	if kills > 0 {
+		s += fmt.Sprintf(" %d of the faults %s;", kills, killed)
+	}
 	for _, kind := range slices.Sorted(maps.Keys(c.faults)) {
 		s += fmt.Sprintf(" %s %d,", kind, c.faults[kind])
 	}

@@ -47,7 +47,11 @@ func kfakeVenue(k *rig.KafkaProcess, tested *faultCount) venue {
 		moveLeaders:      func(ctx context.Context, _ ...string) error { return k.MoveLeaders(ctx) },
 		moveCoordinators: k.MoveCoordinators,
 		// Killed with a transaction open it would forget that: it is stopped.
-		restart: func(ctx context.Context) error { return errors.Join(k.Stop(), k.Start(ctx)) },
+		restart: func(ctx context.Context, down func()) error {
+			err := k.Stop()
+			down()
+			return errors.Join(err, k.Start(ctx))
+		},
 		compact: func(ctx context.Context, _ *run) error { return k.Compact(ctx) },
 	}
 }
