@@ -197,7 +197,7 @@ type kid struct {
 }
 
 // launch starts an instance. It ends with the test, however that ends.
-func launch(t testing.TB, o order, logfile string) *kid {
+func launch(t testing.TB, o order, where *syscall.SysProcAttr, logfile string) *kid {
 	t.Helper()
 	text, err := json.Marshal(o)
 	if err != nil {
@@ -212,7 +212,7 @@ func launch(t testing.TB, o order, logfile string) *kid {
 	k.cmd = exec.Command(os.Args[0])
 	k.cmd.Env = append(os.Environ(), orderEnv+"="+string(text))
 	k.cmd.Stderr = log
-	k.cmd.SysProcAttr = diesWithUs()
+	k.cmd.SysProcAttr = where
 	if k.in, err = k.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -210,11 +211,16 @@ func (r *run) ticks() (rs []*kgo.Record) {
 // start starts an instance, on the directory it had before unless the order says another.
 func (r *run) start(o order) *kid {
 	r.t.Helper()
+	return r.startIn(o, diesWithUs())
+}
+
+func (r *run) startIn(o order, where *syscall.SysProcAttr) *kid {
+	r.t.Helper()
 	if o.Dir == "" {
 		o.Dir = filepath.Join(r.folder, o.Instance)
 	}
 	o.Subject, o.App, o.Brokers = r.subject.name, r.topics.app, r.venue.brokers
-	k := launch(r.t, o, filepath.Join(r.folder, o.Instance+".log"))
+	k := launch(r.t, o, where, filepath.Join(r.folder, o.Instance+".log"))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.kids = append(r.kids, k)
