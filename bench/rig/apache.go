@@ -1,36 +1,44 @@
 package rig
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 )
 
 // ErrNoApacheKafka is wrapped where Apache Kafka or the JDK to run it is missing.
 var ErrNoApacheKafka = errors.New("there is no Apache Kafka here: run `make tools` with a JDK 17 and Maven installed")
 
-// ApacheKafka is one real broker in KRaft mode, combined with its controller, in a process of its own.
-type ApacheKafka struct {
-	cmd    *exec.Cmd
-	done   chan struct{}
-	broker string
-	log    *os.File
+// ApacheOptions says how large the cluster is.
+type ApacheOptions struct {
+	Brokers int    // 0: one. Of three each topic should have three replicas; two of them must be in sync for a write
+	HeapMB  int    // of each broker; 0: 512
+	Host    string // address of this machine's own to listen on; empty: 127.0.0.1
 }
 
-// StartApacheKafka formats dir and starts a broker in it, on a free port of 127.0.0.1. It answers when this returns.
-// The heap is 512 MB. Sessions of group members may be as short as 200 ms, for tests.
+// ApacheKafka is a cluster of real brokers in KRaft mode, each combined with a controller, each in a process of its own.
+type ApacheKafka struct {
+	nodes []*apacheNode
+}
+
+// StartApacheKafka formats dir and starts one broker in it, on a free port of 127.0.0.1. It answers when this returns.
+// Sessions of group members may be as short as 200 ms, for tests.
 func StartApacheKafka(ctx context.Context, dir string) (*ApacheKafka, error) {
+	return StartApacheCluster(ctx, dir, ApacheOptions{})
+}
+
+// StartApacheCluster is StartApacheKafka with as many brokers as wanted. Nothing of it is durable against power loss.
+func StartApacheCluster(ctx context.Context, dir string, o ApacheOptions) (*ApacheKafka, error) {
 	java, lib, err := findApacheKafka()
 	if err != nil {
 		return nil, err
@@ -38,38 +46,42 @@ func StartApacheKafka(ctx context.Context, dir string) (*ApacheKafka, error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, fmt.Errorf("find %s: %w", dir, err)
 	}
-	ports, err := freePorts(2)
+	if strings.Contains(dir, ",") {
+		return nil, fmt.Errorf("start Kafka in %s: to Kafka a comma parts two folders: take a path without one", dir)
+	}
+	o.Brokers, o.HeapMB, o.Host = max(o.Brokers, 1), cmp.Or(o.HeapMB, 512), cmp.Or(o.Host, "127.0.0.1")
+	ports, err := freePorts(o.Host, 2*o.Brokers)
 	if err != nil {
 		return nil, err
 	}
-	broker := fmt.Sprintf("127.0.0.1:%d", ports[0])
-	config := filepath.Join(dir, "server.properties")
-	if err := os.WriteFile(config, []byte(properties(dir, broker, fmt.Sprintf("127.0.0.1:%d", ports[1]))), 0o600); err != nil {
-		return nil, fmt.Errorf("write Kafka's configuration: %w", err)
+	k := &ApacheKafka{}
+	var voters []string
+	for i := range o.Brokers {
+		n := &apacheNode{
+			id: i + 1, java: java, classpath: filepath.Join(lib, "*"), heapMB: o.HeapMB, dir: filepath.Join(dir, fmt.Sprint("broker-", i+1)),
+			broker: fmt.Sprintf("%s:%d", o.Host, ports[2*i]), controller: fmt.Sprintf("%s:%d", o.Host, ports[2*i+1]),
+		}
+		k.nodes = append(k.nodes, n)
+		voters = append(voters, fmt.Sprintf("%d@%s", n.id, n.controller))
 	}
-	classpath := filepath.Join(lib, "*")
-	format := exec.CommandContext(ctx, java, "-cp", classpath, "kafka.tools.StorageTool", "format", "--standalone", "-t", clusterID(), "-c", config)
-	if said, err := format.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("format Kafka's storage: %w: %s", err, lastLine(string(said)))
+	id := clusterID()
+	err = k.each(func(n *apacheNode) error { return n.format(ctx, id, voters) })
+	if err == nil {
+		err = k.each(func(n *apacheNode) error { return n.start(ctx) })
 	}
-	k := &ApacheKafka{broker: broker, done: make(chan struct{})}
-	if k.log, err = os.Create(filepath.Join(dir, "kafka.log")); err != nil {
-		return nil, fmt.Errorf("open Kafka's log: %w", err)
-	}
-	k.cmd = exec.Command(java, "-Xmx512m", "-Xms256m", "-XX:+UseSerialGC", "-cp", classpath, "kafka.Kafka", config)
-	k.cmd.Stdout, k.cmd.Stderr = k.log, k.log
-	k.cmd.SysProcAttr = detached()
-	if err := k.cmd.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start Kafka: %w", err), k.log.Close())
-	}
-	go func() { // waited for by Stop
-		defer close(k.done)
-		_ = k.cmd.Wait()
-	}()
-	if err := k.answers(ctx); err != nil {
+	if err != nil {
 		return nil, errors.Join(err, k.Stop())
 	}
 	return k, nil
+}
+
+// each does something to every broker at once.
+func (k *ApacheKafka) each(do func(*apacheNode) error) error {
+	var group errgroup.Group
+	for _, n := range k.nodes {
+		group.Go(func() error { return do(n) })
+	}
+	return group.Wait()
 }
 
 // HasApacheKafka says whether StartApacheKafka finds what it needs.
@@ -94,10 +106,10 @@ func findApacheKafka() (java, lib string, err error) {
 // apacheJar is the broker itself, in the version that bench/rig/kafka/pom.xml pins.
 const apacheJar = "kafka_2.13-4.3.1.jar"
 
-func freePorts(n int) ([]int, error) {
+func freePorts(host string, n int) ([]int, error) {
 	var out []int
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
@@ -115,69 +127,69 @@ func clusterID() string {
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
-func properties(dir, broker, controller string) string {
+func (n *apacheNode) properties(voters []string) string {
+	copies, inSync := min(len(voters), 3), max(min(len(voters), 3)-1, 1)
 	return strings.Join([]string{
-		"process.roles=broker,controller", "node.id=1",
-		"controller.quorum.bootstrap.servers=" + controller, "controller.listener.names=CONTROLLER",
-		"listeners=PLAINTEXT://" + broker + ",CONTROLLER://" + controller, "advertised.listeners=PLAINTEXT://" + broker,
+		"process.roles=broker,controller", fmt.Sprint("node.id=", n.id),
+		"controller.quorum.voters=" + strings.Join(voters, ","), "controller.listener.names=CONTROLLER",
+		"listeners=PLAINTEXT://" + n.broker + ",CONTROLLER://" + n.controller, "advertised.listeners=PLAINTEXT://" + n.broker,
 		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT", "inter.broker.listener.name=PLAINTEXT",
-		"log.dirs=" + filepath.Join(dir, "data"),
-		// One broker: what the cluster keeps for itself has one copy.
-		"offsets.topic.replication.factor=1", "offsets.topic.num.partitions=4",
-		"transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1", "transaction.state.log.num.partitions=4",
-		"share.coordinator.state.topic.replication.factor=1", "share.coordinator.state.topic.min.isr=1",
+		"log.dirs=" + filepath.Join(n.dir, "data"),
+		fmt.Sprint("default.replication.factor=", copies), fmt.Sprint("min.insync.replicas=", inSync),
+		fmt.Sprint("offsets.topic.replication.factor=", copies), "offsets.topic.num.partitions=4",
+		fmt.Sprint("transaction.state.log.replication.factor=", copies), fmt.Sprint("transaction.state.log.min.isr=", inSync), "transaction.state.log.num.partitions=4",
+		fmt.Sprint("share.coordinator.state.topic.replication.factor=", copies), fmt.Sprint("share.coordinator.state.topic.min.isr=", inSync),
 		"auto.create.topics.enable=false", "group.initial.rebalance.delay.ms=0", "group.min.session.timeout.ms=200",
 		"group.consumer.min.session.timeout.ms=200", "group.consumer.min.heartbeat.interval.ms=50",
 		"transaction.abort.timed.out.transaction.cleanup.interval.ms=200",
+		// For tests that wait for what an operator waits for: a dead broker is noticed in 3 s instead of 9, a topic deleted or
+		// compacted in a second instead of a quarter of a minute or more.
+		"broker.session.timeout.ms=3000", "broker.heartbeat.interval.ms=500",
+		"log.cleaner.backoff.ms=200", "log.segment.delete.delay.ms=500", "log.initial.task.delay.ms=500",
+		"log.index.size.max.bytes=65536", "auto.leader.rebalance.enable=false",
 	}, "\n") + "\n"
 }
 
-// answers waits until the broker does, or has ended.
-func (k *ApacheKafka) answers(ctx context.Context) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(k.broker))
-	if err != nil {
-		return fmt.Errorf("make a Kafka client: %w", err)
+// Brokers lists host:port of every broker, those that are down included.
+func (k *ApacheKafka) Brokers() []string {
+	var all []string
+	for _, n := range k.nodes {
+		all = append(all, n.broker)
 	}
-	defer client.Close()
-	for {
-		attempt, cancel := context.WithTimeout(ctx, time.Second)
-		err := client.Ping(attempt)
-		cancel()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-k.done:
-			return fmt.Errorf("Kafka ended while starting: %s", k.lastWord())
-		case <-ctx.Done():
-			return fmt.Errorf("wait for Kafka: %w: %s", context.Cause(ctx), k.lastWord())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+	return all
 }
 
-func (k *ApacheKafka) lastWord() string {
-	if _, err := k.log.Seek(0, io.SeekStart); err != nil {
+// Pid is the process of broker i, counted from 0, for tests that stop it.
+func (k *ApacheKafka) Pid(i int) int { return k.nodes[i].cmd.Process.Pid }
+
+// Kill ends broker i as kill -9 does.
+func (k *ApacheKafka) Kill(i int) { k.nodes[i].kill() }
+
+// Shutdown ends broker i as an operator does: it hands its partitions to others first. The way takes seconds.
+func (k *ApacheKafka) Shutdown(i int) error { return k.nodes[i].shutdown() }
+
+// Start starts broker i again after Kill or Shutdown. It answers when this returns.
+func (k *ApacheKafka) Start(ctx context.Context, i int) error { return k.nodes[i].start(ctx) }
+
+// Stop kills every broker: the data is a test's, and an orderly shutdown takes seconds.
+func (k *ApacheKafka) Stop() error {
+	return k.each(func(n *apacheNode) error {
+		n.kill()
+		return nil
+	})
+}
+
+// lastWord is the last line of what a process said that is no part of a stack trace.
+func lastWord(path string) string {
+	said, err := os.ReadFile(path)
+	if err != nil {
 		return err.Error()
 	}
-	said, _ := io.ReadAll(k.log)
-	return lastLine(string(said))
-}
-
-func lastLine(s string) string {
-	lines := strings.Split(strings.TrimSpace(s), "\n")
-	return lines[len(lines)-1]
-}
-
-// Brokers is the broker's address.
-func (k *ApacheKafka) Brokers() []string { return []string{k.broker} }
-
-// Pid is the broker's process, for tests that kill or stop it.
-func (k *ApacheKafka) Pid() int { return k.cmd.Process.Pid }
-
-// Stop kills the broker: its data is a test's, and an orderly shutdown takes seconds.
-func (k *ApacheKafka) Stop() error {
-	_ = k.cmd.Process.Kill() // it may have ended
-	<-k.done
-	return k.log.Close()
+	word := ""
+	for line := range strings.Lines(string(said)) {
+		if trimmed := strings.TrimSpace(line); trimmed != "" && !strings.HasPrefix(line, "\t") {
+			word = trimmed
+		}
+	}
+	return word
 }

@@ -28,13 +28,20 @@ type childOrder struct {
 	Args    []string // of clickhouse-local, without its name
 }
 
-// childCalled guards against a fork bomb: a binary that starts ClickHouse without calling Child would start itself again and again.
+// childCalled guards against a fork bomb: a binary that starts a child without calling Child would start itself again and again.
 var childCalled atomic.Bool
 
-// Child turns the process into the ClickHouse child if [StartClickHouse] started it as such, and never returns then.
-// Otherwise it returns at once. Call it first in main and in TestMain.
+// Child turns the process into the ClickHouse child if [StartClickHouse] started it as such, into Kafka if
+// [StartKafkaProcess] did, and never returns then. Otherwise it returns at once. Call it first in main and in TestMain.
 func Child() {
 	childCalled.Store(true)
+	if options := os.Getenv(kafkaEnv); options != "" {
+		if err := beKafka(options); err != nil {
+			fmt.Fprintln(os.Stderr, "kafka child:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	order := os.Getenv(childEnv)
 	if order == "" {
 		return

@@ -1,7 +1,9 @@
 package rig
 
 import (
+	"cmp"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -12,6 +14,9 @@ import (
 type KafkaOptions struct {
 	// Ports has one port a broker; 0: pick. Empty: one broker on a picked port.
 	Ports []int
+
+	// Host is the address to listen on: another one of this machine's own, such as the end of a veth pair. Empty: 127.0.0.1.
+	Host string
 
 	// DataDir keeps topics, records, groups and transactions between runs: all of it over Stop, also in the middle of a
 	// transaction. Over kill -9 of this process what was committed survives, but kfake forgets a transaction that was open, and
@@ -41,12 +46,21 @@ func StartKafka(o KafkaOptions) (*Kafka, error) {
 	if o.DataDir != "" {
 		opts = append(opts, kfake.DataDir(o.DataDir))
 	}
+	if o.Host != "" {
+		opts = append(opts, kfake.ListenFn(func(network, address string) (net.Listener, error) {
+			_, port, err := net.SplitHostPort(address)
+			if err != nil {
+				return nil, err
+			}
+			return net.Listen(network, net.JoinHostPort(o.Host, port))
+		}))
+	}
 	if o.MinSessionTimeout > 0 {
 		opts = append(opts, kfake.GroupMinSessionTimeout(o.MinSessionTimeout))
 	}
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
-		return nil, fmt.Errorf("start Kafka on 127.0.0.1 ports %v: %w", ports, err)
+		return nil, fmt.Errorf("start Kafka on %s ports %v: %w", cmp.Or(o.Host, "127.0.0.1"), ports, err)
 	}
 	stampAppendTime(cluster)
 	return &Kafka{Cluster: cluster, brokers: cluster.ListenAddrs()}, nil

@@ -1,14 +1,10 @@
 package rig_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
-	"os"
-	"os/exec"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -181,27 +177,11 @@ func TestKafkaKeepsDataDir(t *testing.T) {
 
 func TestKafkaDataDirSurvivesKill(t *testing.T) {
 	dir := t.TempDir()
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), kafkaDir+"="+dir)
-	stdin, err := child.StdinPipe()
+	child, err := rig.StartKafkaProcess(rig.KafkaOptions{DataDir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stdin.Close()
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var broker string
-	if line, _ := bufio.NewReader(out).ReadString('\n'); !strings.HasPrefix(line, "brokers ") {
-		t.Fatalf("the child said %q", line)
-	} else {
-		broker = strings.TrimSpace(strings.TrimPrefix(line, "brokers "))
-	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.TransactionalID("x"))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(child.Brokers()...), kgo.TransactionalID("x"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,10 +195,9 @@ func TestKafkaDataDirSurvivesKill(t *testing.T) {
 	if err := adm.CommitAllOffsets(t.Context(), "group", offsets); err != nil {
 		t.Fatal(err)
 	}
-	if err := child.Process.Kill(); err != nil {
+	if err := child.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = child.Wait()
 	cl.Close()
 
 	k := startKafka(t, rig.KafkaOptions{DataDir: dir})
@@ -234,6 +213,52 @@ func TestKafkaDataDirSurvivesKill(t *testing.T) {
 	}
 	if o, _ := kept.Lookup("kept", 0); o.At != 1 || o.Metadata != "a note" {
 		t.Errorf("committed offset %d %q, want 1 with its note", o.At, o.Metadata)
+	}
+}
+
+// Stopped in the middle of a transaction and started again, it is where it was, at the same addresses, and obeys.
+func TestKafkaProcessStopsAndStarts(t *testing.T) {
+	k, err := rig.StartKafkaProcess(rig.KafkaOptions{Ports: []int{0, 0, 0}, DataDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers()...), kgo.TransactionalID("x"), kgo.MetadataMinAge(50*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	if _, err := kadm.NewClient(cl).CreateTopic(t.Context(), 3, 1, nil, "kept"); err != nil {
+		t.Fatal(err)
+	}
+	if err := cl.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	for i, do := range []func() error{
+		func() error { return errors.Join(k.Stop(), k.Start(t.Context())) },
+		func() error { return k.MoveLeaders(t.Context()) },
+		func() error { return k.MoveCoordinators(t.Context()) },
+	} {
+		if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "kept", Value: []byte("x")}).FirstErr(); err != nil {
+			t.Fatal(i, err)
+		}
+		if err := do(); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	if err := cl.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	ends, err := kadm.NewClient(cl).ListCommittedOffsets(t.Context(), "kept")
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, partitions := int64(0), 0
+	ends.Each(func(o kadm.ListedOffset) { records += o.Offset; partitions++ })
+	if records < 4 || partitions != 3 { // three and a marker at least
+		t.Errorf("%d offsets in %d partitions are committed", records, partitions)
+	}
+	if err := k.Stop(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"testing"
 	"time"
@@ -20,24 +19,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(parentDir); dir != "" {
 		os.Exit(beParent(dir))
 	}
-	if dir := os.Getenv(kafkaDir); dir != "" {
-		os.Exit(beKafka(dir))
-	}
 	os.Exit(m.Run())
-}
-
-// kafkaDir makes the test binary a Kafka on that folder, which says where it is and waits to be killed.
-const kafkaDir = "RIG_TEST_KAFKA_DIR"
-
-func beKafka(dir string) int {
-	k, err := rig.StartKafka(rig.KafkaOptions{DataDir: dir})
-	if err != nil {
-		fmt.Println("error", err)
-		return 1
-	}
-	fmt.Println("brokers", k.BrokerList())
-	_, _ = io.Copy(io.Discard, os.Stdin) // ends with the test that holds the other end
-	return 0
 }
 
 func beParent(dir string) int {

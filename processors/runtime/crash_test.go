@@ -1,10 +1,12 @@
 package runtime
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"waybill/processors/state"
@@ -139,10 +141,15 @@ func misdate(t *testing.T, cfg Config, next int64) {
 
 // evict removes every member of the group, as the coordinator does with one it has not heard of for too long.
 func (k *cluster) evict(t *testing.T, group string) {
-	described, err := k.adm.DescribeGroups(t.Context(), group)
-	if err != nil {
+	if err := k.evictAll(t.Context(), group); err != nil {
 		t.Error(err)
-		return
+	}
+}
+
+func (k *cluster) evictAll(ctx context.Context, group string) error {
+	described, err := k.adm.DescribeGroups(ctx, group)
+	if err != nil {
+		return err
 	}
 	for _, m := range described[group].Members {
 		req := kmsg.NewPtrLeaveGroupRequest()
@@ -150,27 +157,27 @@ func (k *cluster) evict(t *testing.T, group string) {
 		member := kmsg.NewLeaveGroupRequestMember()
 		member.MemberID = m.MemberID
 		req.Members = append(req.Members, member)
-		if _, err := req.RequestWith(t.Context(), k.client); err != nil {
-			t.Error(err)
+		if _, err := req.RequestWith(ctx, k.client); err != nil {
+			return err
 		}
 	}
-	k.evictByHeartbeat(t, group)
+	return k.evictByHeartbeat(ctx, group)
 }
 
 // evictByHeartbeat is evict under the consumer protocol: a member leaves by a heartbeat, which anybody may send.
-func (k *cluster) evictByHeartbeat(t *testing.T, group string) {
-	described, err := k.adm.DescribeConsumerGroups(t.Context(), group)
+func (k *cluster) evictByHeartbeat(ctx context.Context, group string) error {
+	described, err := k.adm.DescribeConsumerGroups(ctx, group)
 	if err != nil {
-		t.Error(err)
-		return
+		return err
 	}
 	for _, m := range described[group].Members {
 		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
 		req.Group, req.MemberID, req.MemberEpoch = group, m.MemberID, -1
-		if _, err := req.RequestWith(t.Context(), k.client); err != nil {
-			t.Error(err)
+		if _, err := req.RequestWith(ctx, k.client); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // A member that was evicted between its assignment and its fence must not get the fence through.
@@ -234,4 +241,97 @@ func (k *cluster) zombieWakes(t *testing.T, point string) {
 	if zombie.Stats()[0].Aborts+zombie.Stats()[0].Rebuilds == 0 {
 		t.Error("the zombie's cycle was not undone")
 	}
+}
+
+// A group that moves twice between two transactions tells of the first move only: the session swallows the revoke that
+// follows. Who was given a partition and lost it again that way must not fence it, nor commit an old offset for it under the
+// new owner's feet.
+func TestSwallowedRevokeFencesNothing(t *testing.T) {
+	t.Parallel()
+	newCluster(t, counting()).swallowedRevoke(t)
+}
+
+func (k *cluster) swallowedRevoke(t *testing.T) {
+	held, goOn := make(chan string), make(chan struct{})
+	var takeovers atomic.Int64
+	a := start(t, testConfig(k, "a", t.TempDir()), func(point string) bool {
+		n := takeovers.Load()
+		if point == "assigned" {
+			n = takeovers.Add(1)
+		}
+		// The second takeover stands still before it asks for anything; the try after the one that the session undoes, before
+		// its fence ends.
+		if point == "assigned" && n == 2 || point == "fencing" && n == 3 {
+			held <- point
+			<-goOn
+		}
+		return false
+	}, counting())
+	k.send(t, 100, 7)
+	k.check(t)
+	b := start(t, testConfig(k, "b", t.TempDir()), nil, counting())
+	eventually(t, "b has two partitions", func() bool { return b.Stats()[0].Tasks == 2 }) // a heard of the revoke
+	b.halt(t)
+	if at := <-held; at != "assigned" { // they are a's again
+		t.Fatal(at)
+	}
+	c := start(t, testConfig(k, "c", t.TempDir()), nil, counting())
+	eventually(t, "c has two partitions", func() bool { return c.Stats()[0].Tasks == 2 && c.Stats()[0].Restoring == 0 }) // a did not
+	commits := a.Stats()[0].Commits
+	goOn <- struct{}{}
+	k.send(t, 100, 7)
+	before := k.committed(t)
+	eventually(t, "a is at work again, or about to fence", func() bool {
+		select {
+		case <-held:
+			from := k.committed(t)
+			k.send(t, 200, 7)
+			eventually(t, "c is further with both of its partitions", func() bool {
+				before = k.committed(t)
+				return moved(from, before) == 2
+			})
+			commits = a.Stats()[0].Commits
+			goOn <- struct{}{}
+			return true
+		default:
+			return a.Stats()[0].Commits > commits
+		}
+	})
+	eventually(t, "a has committed what it held", func() bool { return a.Stats()[0].Commits > commits })
+	for p, offset := range k.committed(t) {
+		if offset < before[p] {
+			t.Errorf("the committed offset of partition %d went back from %d to %d", p, before[p], offset)
+		}
+	}
+	k.send(t, 100, 7)
+	k.check(t)
+	for p, rs := range k.read(t, "test.counting.changelog") {
+		if _, faults := (changelog{records: rs}).tenures(); len(faults) > 0 {
+			t.Errorf("changelog partition %d: %s", p, faults[0])
+		}
+	}
+	a.halt(t)
+	c.halt(t)
+}
+
+// moved is how many partitions are further than before.
+func moved(before, after map[int32]int64) (n int) {
+	for p, offset := range after {
+		if offset > before[p] {
+			n++
+		}
+	}
+	return n
+}
+
+// committed are the counting stage's committed offsets.
+func (k *cluster) committed(t *testing.T) map[int32]int64 {
+	t.Helper()
+	offsets, err := k.adm.FetchOffsets(t.Context(), "test.counting")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[int32]int64{}
+	offsets.Each(func(o kadm.OffsetResponse) { out[o.Partition] = o.At })
+	return out
 }

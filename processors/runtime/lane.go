@@ -128,6 +128,9 @@ func (l *lane) open(ctx context.Context) error {
 	}
 	l.sess, l.adm = sess, kadm.NewClient(sess.Client())
 	l.topo, err = l.topology(ctx, l.adm)
+	if err == nil {
+		err = l.succeed(ctx)
+	}
 	if err != nil {
 		return errors.Join(err, l.close(err))
 	}
@@ -167,6 +170,19 @@ func (l *lane) member(ctx context.Context, opts ...kgo.Opt) (*session, error) {
 		return nil, fmt.Errorf("make Kafka client: %w", err)
 	}
 	return sess, nil
+}
+
+// succeed ends the transaction that a predecessor of this name left open. Left to the first transaction it would come too
+// late: while the predecessor's offsets are pending nothing can be taken over, and so no transaction begun, until the brokers
+// end it at its timeout.
+func (l *lane) succeed(ctx context.Context) error {
+	if l.cfg.Mode != ExactlyOnce {
+		return nil
+	}
+	if _, _, err := l.sess.Client().ProducerID(ctx); err != nil {
+		return kafka(fmt.Errorf("take the transactional id %s: %w", l.cfg.transactionalID(l.spec.Name), err))
+	}
+	return nil
 }
 
 // clientOptions are those of every client of the stage. MetadataMinAge: with the default of 5 s two NOT_LEADER answers in a
@@ -333,6 +349,9 @@ func (l *lane) commit(c *cycle) error {
 		if l.crashes("applied") {
 			return errCrashed
 		}
+	}
+	if l.crashes("all applied") {
+		return errCrashed
 	}
 	return nil
 }

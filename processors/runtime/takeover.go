@@ -28,12 +28,19 @@ const (
 // transaction before it has ended, those of a predecessor that only seems dead included: what is read up to the fence is all
 // there is. Going by the last stable offset instead loses what another's open transaction hides [measured].
 func (l *lane) takeOver(ctx context.Context) error {
+	if l.crashes("assigned") {
+		return errCrashed
+	}
 	ctx, stop := l.finish(ctx)
 	defer stop()
 	if err := l.known(l.wanted); err != nil {
 		return err
 	}
-	offsets, err := l.stableOffsets(ctx, l.wanted)
+	wanted, err := l.confirmed(ctx)
+	if err != nil || len(wanted) == 0 {
+		return err
+	}
+	offsets, err := l.stableOffsets(ctx, wanted)
 	if err != nil || len(offsets) == 0 {
 		return err // none is stable yet: a predecessor's transaction is about to end
 	}

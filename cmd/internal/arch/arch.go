@@ -72,7 +72,7 @@ var rules = []rule{
 	{pkg: "cmd/...", may: []string{anything}, loose: []string{viper}},
 
 	{pkg: "bench/world", may: []string{"topics", "avro", decimals, geometry}, never: []string{module + "/processors/..."}},
-	{pkg: "bench/rig", may: []string{kafka, registry, avroLib, "github.com/ClickHouse/...", "github.com/ebitengine/purego", "golang.org/x/sys/..."}, never: []string{module + "/processors/..."}},
+	{pkg: "bench/rig", may: []string{kafka, registry, avroLib, "github.com/ClickHouse/...", "github.com/ebitengine/purego", "golang.org/x/sys/...", "golang.org/x/sync/..."}, never: []string{module + "/processors/..."}},
 	{pkg: "bench/...", may: []string{anything}},
 }
 

@@ -1,0 +1,397 @@
+package runtime
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"waybill/avro"
+	"waybill/processors/state"
+	"waybill/topics"
+)
+
+// truth is what a run's inbox must have led to.
+type truth struct {
+	subject subject
+	said    [4][]said           // by inbox partition, in order
+	dead    map[string][]byte   // "partition@offset" of dead letters, and the bytes that died
+	state   []map[string]string // by partition
+	home    map[string]int32    // the inbox partition of each key
+	inputs  int
+}
+
+// fold works out the truth from the inbox.
+func fold(s subject, inbox map[int32][]*kgo.Record) *truth {
+	w := &truth{subject: s, dead: map[string][]byte{}, home: map[string]int32{}}
+	for p := range int32(len(w.said)) {
+		m := s.model()
+		for _, r := range inbox[p] {
+			w.inputs++
+			w.home[string(r.Key)] = p
+			message, isTick := plainly(r.Value)
+			switch {
+			case isTick:
+				w.said[p] = append(w.said[p], m.tick(r.Timestamp)...)
+				continue
+			case message != nil && len(r.Key) > 0:
+				if out, dead := m.message(string(r.Key), r.Timestamp, message); !dead {
+					w.said[p] = append(w.said[p], out...)
+					continue
+				}
+			}
+			w.dead[fmt.Sprintf("%d@%d", p, r.Offset)] = r.Value
+		}
+		w.state = append(w.state, m.state())
+	}
+	return w
+}
+
+// plainly decodes what the tests' codec framed: a message, or a tick, or neither.
+func plainly(value []byte) (m *avro.PartnerMessage, tick bool) {
+	if len(value) < 5 || value[0] != 0 {
+		return nil, false
+	}
+	switch avro.Names()[binary.BigEndian.Uint32(value[1:])] {
+	case (&avro.Tick{}).AvroName():
+		return nil, true
+	case (&avro.PartnerMessage{}).AvroName():
+		m = &avro.PartnerMessage{}
+		if m.Decode(value[5:]) == nil {
+			return m, false
+		}
+	}
+	return nil, false
+}
+
+// outputs holds a topic's committed records against the truth: of each inbox partition the same records in the same order.
+func (w *truth) outputs(t testing.TB, totals bool, got map[int32][]*kgo.Record) {
+	t.Helper()
+	keyed := map[string]int32{} // the output partition of each key, as seen
+	for q, rs := range got {
+		for _, r := range rs {
+			if m, _ := plainly(r.Value); m != nil && !isEveryone(totals, m) {
+				if other, ok := keyed[string(r.Key)]; ok && other != q {
+					t.Errorf("%s is said in partitions %d and %d", r.Key, other, q)
+				}
+				keyed[string(r.Key)] = q
+			}
+		}
+	}
+	for p := range w.said {
+		want := map[int32][]string{}
+		for _, s := range w.said[p] {
+			if s.totals != totals {
+				continue
+			}
+			line := fmt.Sprintf("%s: %x", s.key, encoded(&s.value))
+			if s.everyone {
+				for q := range int32(len(got)) {
+					want[q] = append(want[q], line)
+				}
+				continue
+			}
+			q, ok := keyed[s.key]
+			if !ok {
+				t.Errorf("nothing is said of %s, want %+v", s.key, s.value)
+				continue
+			}
+			want[q] = append(want[q], line)
+		}
+		for q := range int32(len(got)) {
+			var have []string
+			for _, r := range got[q] {
+				if w.home[string(r.Key)] == int32(p) {
+					have = append(have, fmt.Sprintf("%s: %x", r.Key, r.Value))
+				}
+			}
+			sameLines(t, fmt.Sprintf("said by partition %d in partition %d (totals %v)", p, q, totals), have, want[q])
+		}
+	}
+}
+
+// isEveryone says whether a record went to every partition: the others that go to totals have a due time.
+func isEveryone(totals bool, m *avro.PartnerMessage) bool { return totals && m.Header == "" }
+
+// sameLines says where two lists part.
+func sameLines(t testing.TB, what string, have, want []string) {
+	t.Helper()
+	if slices.Equal(have, want) {
+		return
+	}
+	for i := range max(len(have), len(want)) {
+		var h, w string
+		if i < len(have) {
+			h = have[i]
+		}
+		if i < len(want) {
+			w = want[i]
+		}
+		if h != w {
+			t.Errorf("%s: %d records, want %d; number %d is %s, want %s", what, len(have), len(want), i, readable(h), readable(w))
+			return
+		}
+	}
+}
+
+func readable(line string) string {
+	key, hex, ok := strings.Cut(line, ": ")
+	var b []byte
+	if _, err := fmt.Sscanf(hex, "%x", &b); !ok || err != nil {
+		return "none"
+	}
+	m, _ := plainly(b)
+	return fmt.Sprintf("%s: %+v", key, m)
+}
+
+// letters holds the dead letters against the truth: each once, byte for byte.
+func (w *truth) letters(t testing.TB, inbox string, got map[int32][]*kgo.Record) {
+	t.Helper()
+	seen := map[string]int{}
+	for _, rs := range got {
+		for _, r := range rs {
+			var letter avro.DeadLetter
+			if err := letter.Decode(r.Value[5:]); err != nil {
+				t.Fatal(err)
+			}
+			if letter.Topic != inbox {
+				continue // another run's
+			}
+			id := fmt.Sprintf("%d@%d", letter.Partition, letter.Offset)
+			seen[id]++
+			value, ok := w.dead[id]
+			if !ok {
+				t.Errorf("%s died of %s and should not have: %v", id, letter.Reason, letter.Causes)
+			} else if !bytes.Equal(value, letter.Value.V) {
+				t.Errorf("dead letter of %s holds %x, want %x", id, letter.Value.V, value)
+			}
+		}
+	}
+	for id := range w.dead {
+		if seen[id] != 1 {
+			t.Errorf("%d dead letters of %s, want one", seen[id], id)
+		}
+	}
+}
+
+// changelog is one committed changelog partition: what is in it, folded up to any offset.
+type changelog struct {
+	records []*kgo.Record
+	end     int64
+}
+
+// upTo folds the changelog to what a store with that checkpoint must hold, byte for byte.
+func (c changelog) upTo(next int64) map[string]string {
+	all := map[string]string{}
+	for _, r := range c.records {
+		if r.Offset >= next || string(r.Key) == fenceKey {
+			continue
+		}
+		if delete(all, string(r.Key)); r.Value != nil {
+			all[string(r.Key)] = string(r.Value)
+		}
+	}
+	return all
+}
+
+// tenures gives the producers that fenced the partition, in order, and says which record was written by another producer than
+// the last to fence: by one that was not owner yet, or no longer.
+func (c changelog) tenures() (producers []int64, faults []string) {
+	for _, r := range c.records {
+		switch {
+		case string(r.Key) == fenceKey:
+			producers = append(producers, r.ProducerID)
+		case len(producers) == 0:
+			faults = append(faults, fmt.Sprintf("offset %d was written by producer %d before any fence", r.Offset, r.ProducerID))
+		case producers[len(producers)-1] != r.ProducerID:
+			faults = append(faults, fmt.Sprintf("offset %d was written by producer %d behind the fence of %d", r.Offset, r.ProducerID, producers[len(producers)-1]))
+		}
+	}
+	return producers, faults
+}
+
+// inOrder says whether the producers of a partition's outputs follow each other as their fences do.
+func inOrder(outputs, fences []int64) bool {
+	for _, producer := range slices.Compact(outputs) {
+		at := slices.Index(fences, producer)
+		if at < 0 {
+			return false
+		}
+		fences = fences[at:]
+	}
+	return true
+}
+
+// store is one partition's local state after the instances have ended.
+type store struct {
+	dir        string
+	checkpoint state.Checkpoint
+	raw        map[string]string // as the changelog has it
+	meaning    map[string]string // as the model has it
+}
+
+// openStore reads what an instance left on its disk; nil where it left nothing.
+func openStore(t testing.TB, dir, app, stage, inbox string, partition int32) *store {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(dir, app, stage, inbox, fmt.Sprint(partition))); err != nil {
+		return nil
+	}
+	disk, err := state.NewDisk(dir, 1<<20, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer disk.Close()
+	s, err := disk.Open(state.ID{App: app, Stage: stage, Topic: inbox, Partition: partition})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	out := &store{dir: dir, raw: map[string]string{}, meaning: map[string]string{}}
+	var written bool
+	if out.checkpoint, written, err = s.Checkpoint(); err != nil || !written {
+		return nil // killed before anything reached the disk
+	}
+	if err := s.Scan(nil, func(key, value []byte) error {
+		out.raw[string(key)] = string(value)
+		name, text, err := meaning(key, value)
+		if name != "" {
+			out.meaning[name] = text
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// meaning puts an entry of the state in the model's terms: this alone knows how package stream writes it.
+func meaning(key, value []byte) (name, text string, err error) {
+	name = strings.ReplaceAll(string(key), "\x00", " ")
+	if strings.HasPrefix(name, "timer ") {
+		return name, fmt.Sprint(int64(binary.BigEndian.Uint64(value))), nil
+	}
+	var m avro.PartnerMessage
+	if err := m.Decode(value); err != nil {
+		return "", "", fmt.Errorf("state %q: %w", key, err)
+	}
+	return name, remembered(&m), nil
+}
+
+// sameState says how two states differ.
+func sameState(t testing.TB, what string, have, want map[string]string) {
+	t.Helper()
+	if maps.Equal(have, want) {
+		return
+	}
+	wrong := 0
+	first := ""
+	for _, k := range slices.Sorted(maps.Keys(union(have, want))) {
+		if have[k] == want[k] {
+			continue
+		}
+		if wrong++; first == "" {
+			first = fmt.Sprintf("%q is %q, want %q", k, have[k], want[k])
+		}
+	}
+	t.Errorf("%s: %d of %d entries are wrong: %s", what, wrong, len(want), first)
+}
+
+func union(a, b map[string]string) map[string]string {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}
+
+// check holds everything that a run left against the truth. Its instances have ended, in order all but those killed.
+func (r *run) check() {
+	t := r.t
+	t.Helper()
+	inbox := string(r.topics.inbox().Name)
+	w := fold(r.subject, r.read(t, inbox))
+	numbered, totals := r.read(t, string(r.topics.numbered())), r.read(t, string(r.topics.totals()))
+	w.outputs(t, false, numbered)
+	w.outputs(t, true, totals)
+	w.letters(t, inbox, r.read(t, string(topics.DeadLetters.Name)))
+	logs := r.changelogs()
+	for p := range int32(len(w.said)) {
+		fences, faults := logs[p].tenures()
+		if !r.compacted && len(faults) > 0 {
+			t.Errorf("changelog partition %d: %d records of strangers: %s", p, len(faults), faults[0])
+		}
+		for _, out := range []map[int32][]*kgo.Record{numbered, totals} {
+			for q, rs := range out {
+				if who := producers(rs, w.home, p); !r.compacted && !inOrder(who, fences) {
+					t.Errorf("partition %d was owned by producers %v in this order, and spoke in partition %d as %v", p, fences, q, slices.Compact(who))
+				}
+			}
+		}
+		r.checkDisks(w, p, logs[p])
+	}
+	r.venue.tested.add(w)
+}
+
+// producers are who wrote the records of one inbox partition's keys.
+func producers(rs []*kgo.Record, home map[string]int32, p int32) (ids []int64) {
+	for _, r := range rs {
+		if home[string(r.Key)] == p {
+			ids = append(ids, r.ProducerID)
+		}
+	}
+	return ids
+}
+
+// changelogs reads the committed changelog of every partition.
+func (r *run) changelogs() map[int32]changelog {
+	name := string(topics.Changelog(r.topics.app, r.subject.name, 0).Name)
+	ends, err := r.adm.ListEndOffsets(r.t.Context(), name)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	logs := map[int32]changelog{}
+	got := r.read(r.t, name)
+	for p := range r.topics.inbox().Partitions {
+		end, _ := ends.Lookup(name, p)
+		logs[p] = changelog{got[p], end.Offset}
+	}
+	return logs
+}
+
+// checkDisks holds the local state of every instance that ever ran against the changelog and the truth: each is what the
+// changelog was at its checkpoint, and the last owner's is all of it.
+func (r *run) checkDisks(w *truth, p int32, log changelog) {
+	t := r.t
+	t.Helper()
+	var last *store
+	for _, dir := range r.dirs {
+		s := openStore(t, dir, r.topics.app, r.subject.name, string(r.topics.inbox().Name), p)
+		if s == nil {
+			continue
+		}
+		what := fmt.Sprintf("partition %d on disk %s", p, filepath.Base(dir))
+		if s.checkpoint.Next > log.end {
+			t.Errorf("%s has its checkpoint at %d, beyond the changelog's end %d", what, s.checkpoint.Next, log.end)
+		}
+		if !r.compacted && !r.subject.snapshots {
+			sameState(t, what+" against the changelog up to its checkpoint", s.raw, log.upTo(s.checkpoint.Next))
+		}
+		if last == nil || s.checkpoint.Next > last.checkpoint.Next {
+			last = s
+		}
+	}
+	if last == nil {
+		t.Errorf("partition %d is on no disk", p)
+		return
+	}
+	sameState(t, fmt.Sprintf("partition %d on disk %s against the fold of its inbox", p, filepath.Base(last.dir)), last.meaning, w.state[p])
+	if !r.subject.snapshots {
+		sameState(t, fmt.Sprintf("partition %d on disk %s against all of the changelog", p, filepath.Base(last.dir)), last.raw, log.upTo(log.end))
+	}
+}

@@ -1,0 +1,349 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"waybill/avro"
+	"waybill/processors/stream"
+	"waybill/topics"
+)
+
+// venue is the Kafka that runs take place on, and what can be done to it.
+type venue struct {
+	brokers  []string
+	replicas int16
+	tested   *faultCount
+
+	moveLeaders      func(ctx context.Context, topics ...string) error // nil: there is one broker
+	moveCoordinators func(ctx context.Context) error                   // nil: there is one broker
+	restart          func(ctx context.Context, down func()) error      // ends a broker as hard as it can bear, and starts it again after down
+	compact          func(ctx context.Context, r *run) error           // compacts the changelog; nobody writes meanwhile
+}
+
+// run is one stage, on topics of its own, and what happens to its instances.
+type run struct {
+	*cluster
+	t       *testing.T
+	venue   venue
+	subject subject
+	topics  runTopics
+	rng     *rand.Rand
+	folder  string
+
+	mu        sync.Mutex
+	kids      []*kid
+	dirs      []string // of state, each once
+	clock     time.Time
+	line      int64
+	compacted bool // the changelog lost what was overwritten, or may have
+	offsets   *offsetWatch
+}
+
+var runs struct {
+	sync.Mutex
+	n int
+}
+
+// newRun makes a run's topics. A changelog that is to be compacted is cut into small segments: a real broker leaves the last
+// one alone.
+func newRun(t *testing.T, v venue, s subject, seed uint64, compacting bool) *run {
+	t.Helper()
+	runs.Lock()
+	runs.n++
+	app := fmt.Sprint("run", runs.n)
+	runs.Unlock()
+	r := &run{
+		cluster: connect(t, v.brokers), t: t, venue: v, subject: s, topics: runTopics{app}, rng: rand.New(rand.NewPCG(seed, 1)), folder: t.TempDir(),
+		// Kafka refuses a time more than an hour ahead of its own; the runs' clock goes minutes in seconds.
+		clock: time.Now().Add(-48 * time.Hour).Truncate(time.Second), compacted: compacting,
+	}
+	ctx := t.Context()
+	for _, topic := range r.all() {
+		config := map[string]*string{}
+		if topic.Cleanup == topics.Compact {
+			config["cleanup.policy"] = kadm.StringPtr("compact")
+			if compacting {
+				config["segment.ms"], config["min.cleanable.dirty.ratio"] = kadm.StringPtr("100"), kadm.StringPtr("0.01")
+			}
+		}
+		if _, err := r.adm.CreateTopic(ctx, topic.Partitions, v.replicas, config, string(topic.Name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// All runs on a cluster share this one.
+	if _, err := r.adm.CreateTopic(ctx, topics.DeadLetters.Partitions, v.replicas, nil, string(topics.DeadLetters.Name)); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		t.Fatal(err)
+	}
+	names := r.names()
+	known := append(slices.Clone(names), string(topics.DeadLetters.Name))
+	eventually(t, "the new topics are known", func() bool {
+		ends, err := r.adm.ListEndOffsets(ctx, known...)
+		return err == nil && ends.Error() == nil && len(ends) == len(known)
+	})
+	t.Cleanup(func() { // a broker with thousands of partitions is slow
+		_, _ = r.adm.DeleteTopics(context.Background(), names...)
+	})
+	r.offsets = watchOffsets(t, r.adm, r.group())
+	return r
+}
+
+func (r *run) spec() stream.Spec { return r.subject.spec(r.topics) }
+func (r *run) group() string     { return r.topics.app + "." + r.subject.name }
+func (r *run) changelog() string { return r.group() + ".changelog" }
+
+// all are the topics of the run alone.
+func (r *run) all() []topics.Topic {
+	own := []topics.Topic{r.topics.inbox(), {Name: r.topics.numbered(), Partitions: 4}, {Name: r.topics.totals(), Partitions: 3}}
+	return append(own, Changelogs(r.topics.app, r.spec())...)
+}
+
+func (r *run) names() []string {
+	var all []string
+	for _, t := range r.all() {
+		all = append(all, string(t.Name))
+	}
+	return all
+}
+
+// offsetWatch looks at a group's committed offsets while a run goes on: they never go back.
+type offsetWatch struct {
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+func watchOffsets(t *testing.T, adm *kadm.Client, group string) *offsetWatch {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &offsetWatch{stop: cancel, done: make(chan struct{})}
+	go func() { // waited for by end
+		defer close(w.done)
+		last := map[int32]int64{}
+		for ctx.Err() == nil {
+			committed, err := adm.FetchOffsets(ctx, group)
+			if err == nil { // else a broker is down, or the group not there yet
+				committed.Each(func(o kadm.OffsetResponse) {
+					if o.Err == nil && o.At < last[o.Partition] {
+						t.Errorf("the committed offset of partition %d went back from %d to %d", o.Partition, last[o.Partition], o.At)
+					}
+					last[o.Partition] = max(last[o.Partition], o.At)
+				})
+			}
+			sleep(ctx, 30*time.Millisecond)
+		}
+	}()
+	t.Cleanup(w.end)
+	return w
+}
+
+func (w *offsetWatch) end() {
+	w.stop()
+	<-w.done
+}
+
+// load appends n records, keys in any order, some of them deadly, with ticks between; now and then a minute passes.
+func (r *run) load(n int) {
+	r.t.Helper()
+	var rs []*kgo.Record
+	for range n {
+		r.clock = r.clock.Add(100 * time.Millisecond)
+		rs = append(rs, r.message())
+		switch r.rng.IntN(150) {
+		case 0:
+			r.clock = r.clock.Add(70 * time.Second)
+			rs = append(rs, r.ticks()...)
+		case 1, 2, 3, 4:
+			rs = append(rs, r.ticks()...)
+		}
+	}
+	r.produce(r.t, rs...)
+}
+
+func (r *run) message() *kgo.Record {
+	r.line++
+	m := avro.PartnerMessage{Name: fmt.Sprint(r.line), Line: r.line}
+	key := []byte(fmt.Sprint("key-", r.rng.IntN(40)))
+	var value []byte
+	switch r.rng.IntN(200) {
+	case 0, 1:
+		m.Format = toPoison
+	case 2:
+		m.Format = toPanic
+	case 3:
+		m.Format = toOversize
+	case 4, 5, 6:
+		m.Format = toEveryone
+	case 7:
+		value = []byte("rubbish")
+	case 8:
+		key = nil
+	}
+	if value == nil {
+		value = encoded(&m)
+	}
+	at := &kgo.Record{Topic: string(r.topics.inbox().Name), Partition: byKey, Key: key, Value: value, Timestamp: r.clock}
+	if key == nil {
+		at.Partition = int32(r.rng.IntN(4))
+	}
+	return at
+}
+
+func (r *run) ticks() (rs []*kgo.Record) {
+	for p := range r.topics.inbox().Partitions {
+		rs = append(rs, &kgo.Record{Topic: string(r.topics.inbox().Name), Partition: p, Value: encoded(&avro.Tick{}), Timestamp: r.clock})
+	}
+	return rs
+}
+
+// start starts an instance, on the directory it had before unless the order says another.
+func (r *run) start(o order) *kid {
+	r.t.Helper()
+	return r.startIn(o, diesWithUs())
+}
+
+func (r *run) startIn(o order, where *syscall.SysProcAttr) *kid {
+	r.t.Helper()
+	if o.Dir == "" {
+		o.Dir = filepath.Join(r.folder, o.Instance)
+	}
+	o.Subject, o.App, o.Brokers = r.subject.name, r.topics.app, r.venue.brokers
+	k := launch(r.t, o, where, filepath.Join(r.folder, o.Instance+".log"))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kids = append(r.kids, k)
+	if !slices.Contains(r.dirs, o.Dir) {
+		r.dirs = append(r.dirs, o.Dir)
+	}
+	return k
+}
+
+// members are the instances that the group believes to be alive, in order of their names, once it is settled; else nil.
+func (r *run) members() []string {
+	described, err := r.adm.DescribeGroups(r.t.Context(), r.group())
+	if err != nil || described[r.group()].Err != nil {
+		return nil
+	}
+	g := described[r.group()]
+	names := []string{}
+	for _, m := range g.Members {
+		names = append(names, m.ClientID[len(r.topics.app)+1:])
+	}
+	if g.State != "Stable" && len(names) > 0 {
+		return nil
+	}
+	slices.Sort(names)
+	return names
+}
+
+// until waits for a condition.
+func (r *run) until(what string, holds func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	r.t.Fatalf("not within %s: %s", patience, what)
+}
+
+// untilMembers waits until these alone make up the group.
+func (r *run) untilMembers(names ...string) {
+	r.t.Helper()
+	r.until(fmt.Sprint("the group is ", names), func() bool { return slices.Equal(r.members(), names) })
+}
+
+// quiet waits until everything in the inbox is worked on.
+func (r *run) quiet() {
+	r.t.Helper()
+	cfg := Config{App: r.topics.app}
+	p, err := NewProbe([]kgo.Opt{kgo.SeedBrokers(r.venue.brokers...)}, cfg.Readers(r.spec())...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer p.Close()
+	r.until("nothing is left to do", func() bool {
+		ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Second)
+		defer cancel()
+		quiet, err := p.Quiet(ctx) // a broker may be down
+		return quiet && err == nil
+	})
+}
+
+// finish sends what is left, lets every timer come due, waits until all of it is done, ends the instances one after the other
+// and holds what there is against the truth.
+func (r *run) finish() {
+	r.t.Helper()
+	r.load(150)
+	r.clock = r.clock.Add(time.Hour)
+	r.produce(r.t, r.ticks()...)
+	r.load(30) // state and timers to be found on the disks
+	r.quiet()
+	for _, k := range r.kids {
+		if k.alive {
+			k.stop()
+		}
+	}
+	r.offsets.end()
+	if !r.t.Failed() {
+		r.check()
+	}
+}
+
+// faultCount counts what was tested, for people.
+type faultCount struct {
+	sync.Mutex
+	runs, records, letters, said int
+	faults                       map[string]int
+}
+
+func (c *faultCount) add(w *truth) {
+	c.Lock()
+	defer c.Unlock()
+	c.runs++
+	c.records += w.inputs
+	c.letters += len(w.dead)
+	for _, s := range w.said {
+		c.said += len(s)
+	}
+}
+
+func (c *faultCount) fault(kind string) {
+	c.Lock()
+	defer c.Unlock()
+	if c.faults == nil {
+		c.faults = map[string]int{}
+	}
+	c.faults[kind]++
+}
+
+func (c *faultCount) String() string {
+	c.Lock()
+	defer c.Unlock()
+	faults, kills := 0, 0
+	for kind, n := range c.faults {
+		if faults += n; strings.HasPrefix(kind, string(killed)) {
+			kills += n
+		}
+	}
+	s := fmt.Sprintf("%d runs, %d faults, %d records in, %d out, %d dead letters;", c.runs, faults, c.records, c.said, c.letters)
+	if kills > 0 {
+		s += fmt.Sprintf(" %d of the faults %s;", kills, killed)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(c.faults)) {
+		s += fmt.Sprintf(" %s %d,", kind, c.faults[kind])
+	}
+	return s[:len(s)-1]
+}
