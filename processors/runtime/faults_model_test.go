@@ -114,10 +114,14 @@ func remembered(m *avro.PartnerMessage) string { return fmt.Sprintf("%s %d", m.N
 
 type shelvesModel struct {
 	shelves map[string]map[string]avro.PartnerMessage // by key and shelf
+	latest  map[string][]string                       // by key, names of messages
+	gone    map[string]int                            // by key, how many left the latest
 	alarms
 }
 
-func newShelves() model { return &shelvesModel{map[string]map[string]avro.PartnerMessage{}, alarms{}} }
+func newShelves() model {
+	return &shelvesModel{map[string]map[string]avro.PartnerMessage{}, map[string][]string{}, map[string]int{}, alarms{}}
+}
 
 func (s *shelvesModel) message(key string, at time.Time, m *avro.PartnerMessage) ([]said, bool) {
 	if dies(m) {
@@ -136,9 +140,16 @@ func (s *shelvesModel) message(key string, at time.Time, m *avro.PartnerMessage)
 		of[shelf] = avro.PartnerMessage{Name: m.Name, Line: of[shelf].Line + 1}
 		s.alarms[alarm{key, shelf}] = at.Add(time.Duration(1+m.Line%3) * 20 * time.Second).UnixMicro()
 	}
+	if s.latest[key] = append(s.latest[key], m.Name); len(s.latest[key]) > 5 {
+		s.latest[key] = s.latest[key][1:]
+		s.gone[key]++
+	}
 	listing := ""
 	for _, name := range slices.Sorted(maps.Keys(of)) {
 		listing += fmt.Sprintf("%s=%d ", name, of[name].Line)
+	}
+	for _, name := range s.latest[key] {
+		listing += name + " "
 	}
 	return everyoneToo([]said{{key: key, value: avro.PartnerMessage{Name: m.Name, Header: listing}}}, key, m), false
 }
@@ -159,6 +170,11 @@ func (s *shelvesModel) state() map[string]string {
 	for key, of := range s.shelves {
 		for name, m := range of {
 			all["shelf "+key+" "+name] = remembered(&m)
+		}
+	}
+	for key, names := range s.latest {
+		for i, name := range names {
+			all[fmt.Sprintf("latest %s %d", key, s.gone[key]+i)] = remembered(&avro.PartnerMessage{Name: name})
 		}
 	}
 	s.remember(all)

@@ -53,39 +53,39 @@ func pausedIn(in *instance) (partitions []int32) {
 	return partitions
 }
 
-// said collects log records.
-type said struct {
+// diary collects log records.
+type diary struct {
 	slog.Handler
 	mu   *sync.Mutex
 	text *strings.Builder
 }
 
-func newSaid() said {
-	s := said{mu: &sync.Mutex{}, text: &strings.Builder{}}
+func newDiary() diary {
+	s := diary{mu: &sync.Mutex{}, text: &strings.Builder{}}
 	s.Handler = slog.NewTextHandler(s, nil)
 	return s
 }
 
-func (s said) Write(b []byte) (int, error) {
+func (s diary) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.text.Write(b)
 }
 
-func (s said) String() string {
+func (s diary) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.text.String()
 }
 
-func (s said) Enabled(context.Context, slog.Level) bool { return true }
+func (s diary) Enabled(context.Context, slog.Level) bool { return true }
 
 // A partition that floods poison is paused and says so; the others go on. What waits in it is not dead.
 func TestAFloodPausesItsSourceAlone(t *testing.T) {
 	t.Parallel()
 	k := newCluster(t, counting())
 	k.flood(t, 1000, 0)
-	log := newSaid()
+	log := newDiary()
 	in := startWith(t, floodedConfig(k, "a", t.TempDir(), time.Hour, time.Hour), Deps{Log: slog.New(log)}, counting())
 	eventually(t, "partition 0 is paused", func() bool { return len(pausedIn(in)) == 1 })
 	buried := in.Stats()[0].DeadLetters
@@ -113,7 +113,7 @@ func TestAPausedSourceIsReadAgain(t *testing.T) {
 	k := newCluster(t, counting())
 	k.flood(t, 120, 0)
 	k.onlyIn(t, 0, 300)
-	log := newSaid()
+	log := newDiary()
 	in := startWith(t, floodedConfig(k, "a", t.TempDir(), 50*time.Millisecond, 100*time.Millisecond), Deps{Log: slog.New(log)}, counting())
 	k.check(t)
 	eventually(t, "nothing is paused", func() bool { return len(pausedIn(in)) == 0 })
@@ -135,7 +135,7 @@ func TestAProbeAndARestoreAreTwoReasons(t *testing.T) {
 	k.flood(t, 100, 0)
 	k.onlyIn(t, 0, 100)
 	k.onlyIn(t, 1, 100)
-	log := newSaid()
+	log := newDiary()
 	slowly := func(point string) bool {
 		if point == "restored" {
 			time.Sleep(300 * time.Millisecond) // longer than a fetch that finds nothing
