@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // confirmed gives what is wanted and, by the word of the group's coordinator, ours. What is not is wanted no more; nothing is
@@ -57,22 +58,39 @@ func (l *lane) assignment(ctx context.Context) (kadm.TopicsSet, error) {
 	return nil, nil
 }
 
-// serverAssignment is assignment where the brokers assign (KIP-848). What is to be revoked is not among it.
+// serverAssignment is assignment where the brokers assign (KIP-848). What is to be revoked is not among it. It is asked for
+// without kadm, which forgets the topics' ids, and the embedded Kafka says nothing else.
 func (l *lane) serverAssignment(ctx context.Context, group, member string) (kadm.TopicsSet, error) {
-	groups, err := l.adm.DescribeConsumerGroups(ctx, group)
-	if err == nil {
-		err = groups[group].Err
+	req := kmsg.NewPtrConsumerGroupDescribeRequest()
+	req.Groups = []string{group}
+	res, err := req.RequestWith(ctx, l.sess.Client())
+	if err == nil && len(res.Groups) == 1 {
+		err = kerr.ErrorForCode(res.Groups[0].ErrorCode)
 	}
 	switch {
 	case errors.Is(err, kerr.GroupIDNotFound), errors.Is(err, kerr.UnsupportedVersion):
 		return nil, nil // not there yet
 	case err != nil:
 		return nil, kafka(fmt.Errorf("describe group %s: %w", group, err))
+	case len(res.Groups) != 1:
+		return nil, kafka(fmt.Errorf("describe group %s: the broker answered for %d groups", group, len(res.Groups)))
 	}
-	for _, m := range groups[group].Members {
+	for _, m := range res.Groups[0].Members {
 		if m.MemberID == member {
-			return m.Assignment, nil
+			return l.named(m.Assignment), nil
 		}
 	}
 	return nil, nil
+}
+
+func (l *lane) named(a kmsg.Assignment) kadm.TopicsSet {
+	ours := kadm.TopicsSet{}
+	for _, t := range a.TopicPartitions {
+		for name, id := range l.topo.ids {
+			if name == t.Topic || id == t.TopicID {
+				ours.Add(name, t.Partitions...)
+			}
+		}
+	}
+	return ours
 }
