@@ -22,9 +22,7 @@ const HeaderAttempt = "waybill-attempt"
 // bury makes a dead letter of a record.
 func (w *work) bury(ctx context.Context, r *kgo.Record, why error) error {
 	w.dead++
-	letter := LetterOf(r, w.spec.Name, why)
-	wire.FitLetter(letter, w.cfg.MaxMessageBytes-recordOverhead-sizeOf(w.trace))
-	err := w.say(ctx, []stream.Emit{{Topic: topics.DeadLetters.Name, Key: string(wire.LetterKey(r.Key)), Value: letter}})
+	err := w.say(ctx, []stream.Emit{{Topic: topics.DeadLetters.Name, Key: string(r.Key), Value: LetterOf(r, w.spec.Name, why)}})
 	if err != nil {
 		return fmt.Errorf("dead letter of %s: %w", at(r), err)
 	}

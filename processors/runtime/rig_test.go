@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -94,6 +95,11 @@ func countingWith(calls *atomic.Int64, snapshots bool) stream.Spec {
 	}
 	onTimer := func(_ context.Context, key string, _ stream.Firing, st counted) (out stream.Emits, err error) {
 		c, _ := st.count.Get()
+		if strings.HasPrefix(key, "bad-timer") {
+			st.count.Edit().Line = 1000
+			out.To(totals, key, &avro.PartnerMessage{Name: "never said"})
+			return out, fault.Poisonf("BAD", "told to")
+		}
 		out.To(totals, key, &avro.PartnerMessage{Name: key, Line: c.Line})
 		return out, nil
 	}

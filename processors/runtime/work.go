@@ -153,6 +153,11 @@ func (w *work) say(ctx context.Context, es []stream.Emit) error {
 }
 
 func (w *work) sayOne(ctx context.Context, e stream.Emit) error {
+	if letter, ok := e.Value.(*avro.DeadLetter); ok {
+		wire.FitLetter(letter, w.cfg.MaxMessageBytes-recordOverhead-sizeOf(w.trace))
+		e.Key = string(wire.LetterKey([]byte(e.Key)))
+		w.letters = append(w.letters, letter.Reason)
+	}
 	start := len(w.arena)
 	arena, err := w.deps.Encoder.Append(ctx, w.arena, e.Topic, e.Value)
 	if err != nil {
@@ -160,9 +165,6 @@ func (w *work) sayOne(ctx context.Context, e stream.Emit) error {
 	}
 	w.arena = append(arena, e.Key...)
 	value, key := w.arena[start:len(arena):len(arena)], w.arena[len(arena):len(w.arena):len(w.arena)]
-	if letter, ok := e.Value.(*avro.DeadLetter); ok {
-		w.letters = append(w.letters, letter.Reason)
-	}
 	switch {
 	case e.Here:
 		return w.add(e.Topic, w.task.partition, key, value)
