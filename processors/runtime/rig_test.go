@@ -158,6 +158,9 @@ func (k *cluster) create(t testing.TB, specs ...stream.Spec) {
 		if topic.Cleanup == topics.Compact {
 			config["cleanup.policy"] = kadm.StringPtr("compact")
 		}
+		if topic.Inbox {
+			config["message.timestamp.type"] = kadm.StringPtr("LogAppendTime")
+		}
 		_, err := k.adm.CreateTopic(context.Background(), topic.Partitions, 1, config, string(topic.Name))
 		if err != nil && !(errors.Is(err, kerr.TopicAlreadyExists) && topic.Name == topics.DeadLetters.Name) { // all tests on a cluster share that one
 			t.Fatal(err)
@@ -165,6 +168,16 @@ func (k *cluster) create(t testing.TB, specs ...stream.Spec) {
 	}
 	// A real broker says that a topic is made before it knows it itself.
 	eventually(t, "the new topics are known", func() bool { return k.knows(specs...) })
+}
+
+// clockByHand lets the test say when a record of the inbox was appended. An instance that runs does not look again.
+func (k *cluster) clockByHand(t testing.TB) {
+	t.Helper()
+	set := kadm.AlterConfig{Op: kadm.SetConfig, Name: "message.timestamp.type", Value: kadm.StringPtr("CreateTime")}
+	res, err := k.adm.AlterTopicConfigs(context.Background(), []kadm.AlterConfig{set}, string(inbox.Name))
+	if err != nil || res[0].Err != nil {
+		t.Fatal(err, res)
+	}
 }
 
 func (k *cluster) knows(specs ...stream.Spec) bool {
