@@ -149,11 +149,11 @@ func (l *lane) member(ctx context.Context, opts ...kgo.Opt) (*session, error) {
 	for _, t := range l.spec.Inboxes {
 		inboxes = append(inboxes, string(t.Name))
 	}
-	opts = append(append(opts, l.clientOptions()...), l.membership(l.protocol)...)
+	opts = append(opts, l.membership(l.protocol)...)
 	if l.cfg.Mode == ExactlyOnce {
 		opts = append(opts, kgo.TransactionalID(l.cfg.transactionalID(l.spec.Name)), kgo.TransactionTimeout(l.cfg.TransactionTimeout))
 	}
-	sess, err := newSession(l.cfg.Mode, append(opts,
+	opts = append(opts,
 		kgo.ConsumeTopics(inboxes...),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
@@ -166,7 +166,8 @@ func (l *lane) member(ctx context.Context, opts ...kgo.Opt) (*session, error) {
 		kgo.OnPartitionsAssigned(l.assigned),
 		kgo.OnPartitionsRevoked(l.taken),
 		kgo.OnPartitionsLost(l.taken),
-	)...)
+	)
+	sess, err := newSession(l.cfg.Mode, append(opts, l.clientOptions()...)...)
 	if err != nil {
 		return nil, fmt.Errorf("make Kafka client: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"sync"
@@ -111,6 +112,7 @@ type cluster struct {
 	*kfake.Cluster // nil on Apache Kafka
 	addrs          []string
 	protocol       Protocol
+	dialer         func(ctx context.Context, network, address string) (net.Conn, error)
 	client         *kgo.Client
 	adm            *kadm.Client
 	sent           int
@@ -136,14 +138,14 @@ func newCluster(t testing.TB, specs ...stream.Spec) *cluster {
 	return k
 }
 
-func connect(t testing.TB, addrs []string) *cluster {
+func connect(t testing.TB, addrs []string, opts ...kgo.Opt) *cluster {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.RecordPartitioner(Partitioner()), kgo.ProducerLinger(0), kgo.MetadataMinAge(50*time.Millisecond))
+	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(addrs...), kgo.RecordPartitioner(Partitioner()), kgo.ProducerLinger(0), kgo.MetadataMinAge(50*time.Millisecond))...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return &cluster{addrs: addrs, client: client, protocol: ClassicProtocol, adm: kadm.NewClient(client), want: map[string]int64{}}
+	return &cluster{addrs: addrs, dialer: (&net.Dialer{}).DialContext, client: client, protocol: ClassicProtocol, adm: kadm.NewClient(client), want: map[string]int64{}}
 }
 
 // ours are the topics of the tests and of their stages.
@@ -250,7 +252,7 @@ func (k *cluster) read(t testing.TB, topic string) map[int32][]*kgo.Record {
 		return out
 	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(k.addrs...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.Dialer(k.dialer))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,8 @@ type Ticker struct {
 
 	// Led is nil, or says that somebody else ticks the inbox.
 	Led func(inbox topics.Name, within time.Duration) bool
+
+	now func() time.Time // nil: the clock of this machine
 }
 
 // Inboxes lists the inboxes of the keyed stages, where ticks go.
@@ -140,13 +142,17 @@ func (t Ticker) ticks(ctx context.Context, inboxes []topics.Name) ([]*kgo.Record
 	if err != nil {
 		return nil, fmt.Errorf("list inboxes: %w", err)
 	}
+	now := time.Now
+	if t.now != nil {
+		now = t.now
+	}
 	var all []*kgo.Record
 	for _, inbox := range inboxes {
 		d := listed[string(inbox)]
 		if d.Err != nil {
 			return all, fmt.Errorf("tick %s: %w", inbox, d.Err)
 		}
-		tick := &avro.Tick{Producer: t.Producer, SentAt: avro.MicrosOf(time.Now())}
+		tick := &avro.Tick{Producer: t.Producer, SentAt: avro.MicrosOf(now())}
 		if t.Upline != nil {
 			tick.Behind = t.Upline.Behind(inbox)
 		}
