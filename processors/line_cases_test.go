@@ -5,11 +5,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"waybill/avro"
+	"waybill/processors/loads"
 	"waybill/processors/model/facts"
 	"waybill/processors/model/ids"
+	"waybill/processors/orders"
 	"waybill/processors/resolve"
+	"waybill/processors/shipments"
 	"waybill/processors/sim"
 	"waybill/topics"
 )
@@ -204,6 +208,37 @@ func TestOrdersDoNotSeeEachOthersLines(t *testing.T) {
 		}
 		if picked != 1 {
 			t.Errorf("order %s tells of %d picks, want its own", order, picked)
+		}
+	}
+}
+
+// What is concluded from silence while stages up the line were behind is marked, and stays so.
+func TestGapOfALaggingTickIsMarked(t *testing.T) {
+	for _, behind := range [][]string{nil, {"resolve"}} {
+		s := sim.New(sim.Options{Start: day.Add(24 * time.Hour)}, resolve.New(), loads.New(loads.DefaultConfig()), shipments.New(shipments.DefaultConfig()), orders.New())
+		s.Play(oneTruck())
+		if err := s.Run(); err != nil {
+			t.Fatal(err)
+		}
+		s.Advance(48 * time.Hour)
+		for _, tick := range []avro.Tick{{Behind: behind}, {}} {
+			s.Broadcast(topics.ShipmentsInbox.Name, "", &tick)
+			if err := s.Run(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		open := 0
+		for _, g := range sim.Out[avro.Gap](s, topics.Gaps.Name) {
+			if g.Status != avro.GapStatusOpen {
+				continue
+			}
+			open++
+			if g.Lagging != (behind != nil) {
+				t.Errorf("with %q behind, gap %s says lagging %v", behind, g.Milestone, g.Lagging)
+			}
+		}
+		if open == 0 {
+			t.Error("no gap was opened")
 		}
 	}
 }

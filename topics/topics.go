@@ -203,6 +203,11 @@ func (t Topic) Config() map[string]string {
 	if t.Retention != Forever {
 		c["retention.ms"] = fmt.Sprint(t.Retention.Milliseconds())
 	}
+	if t.Cleanup == Compact {
+		// Compaction leaves the open segment alone, by default 1 GB or a week: a changelog that ticks write to, or a hot key, would
+		// be read in full by whoever restores from it.
+		c["segment.bytes"] = fmt.Sprint(64 << 20)
+	}
 	if t.Inbox || t.Stamped {
 		c["message.timestamp.type"] = "LogAppendTime"
 	}

@@ -19,6 +19,8 @@ type Config struct {
 	GroupProtocol    Protocol // who shares out the partitions: auto, classic (the members) or consumer (the brokers, KIP-848)
 	StaticMembership bool     // an instance that stops keeps its partitions until the session timeout: it is expected back
 
+	MaxSkew time.Duration // a tick whose broker's stamp and sender's clock lie further apart moves no time
+
 	CommitInterval     time.Duration // longest cycle; what is said becomes visible so much later
 	CycleRecords       int           // most records of a cycle
 	CycleBytes         int           // most bytes of a cycle, give or take one fetch
@@ -37,7 +39,7 @@ type Config struct {
 // DefaultConfig is what runs well without further thought, but for App's peers sharing an Instance.
 func DefaultConfig() Config {
 	return Config{
-		App: "waybill", Instance: "0", Brokers: []string{"127.0.0.1:9092"}, StateDir: "state", Mode: ExactlyOnce, GroupProtocol: AutoProtocol,
+		App: "waybill", Instance: "0", Brokers: []string{"127.0.0.1:9092"}, StateDir: "state", Mode: ExactlyOnce, GroupProtocol: AutoProtocol, MaxSkew: 5 * time.Minute,
 		CommitInterval: 100 * time.Millisecond, CycleRecords: 50_000, CycleBytes: 8 << 20,
 		SessionTimeout: 10 * time.Second, RebalanceTimeout: 20 * time.Second, TransactionTimeout: 40 * time.Second,
 		DrainTimeout:    25 * time.Second, // Kubernetes waits 30
@@ -65,6 +67,7 @@ func (c Config) Validate() error {
 	refuse(!slices.Contains([]Protocol{AutoProtocol, ClassicProtocol, ConsumerProtocol}, c.GroupProtocol),
 		"group protocol %q: want %s, %s or %s", c.GroupProtocol, AutoProtocol, ClassicProtocol, ConsumerProtocol)
 	refuse(c.StaticMembership && c.GroupProtocol == ConsumerProtocol, "static membership goes with group protocol classic or auto: where the brokers assign, a killed member is let in again only when its session is over")
+	refuse(c.MaxSkew <= 0, "max skew %s (ticks.max_skew): want more than 0", c.MaxSkew)
 	refuse(c.CommitInterval <= 0, "commit interval %s: want more than 0", c.CommitInterval)
 	refuse(c.CycleRecords <= 0, "cycle records %d: want more than 0", c.CycleRecords)
 	refuse(c.CycleBytes <= 0, "cycle bytes %d: want more than 0", c.CycleBytes)

@@ -34,6 +34,7 @@ type lane struct {
 	rest     time.Duration      // before the next cycle
 	kill     context.CancelFunc // cuts the client off, as a crash would
 	given    atomic.Bool        // the group has assigned something, if only nothing
+	doubted  time.Time          // when it was last said that ticks moved no time
 
 	mu    sync.Mutex
 	moves []move // what the group did since the last cycle, in order
@@ -148,11 +149,11 @@ func (l *lane) member(ctx context.Context, opts ...kgo.Opt) (*session, error) {
 	for _, t := range l.spec.Inboxes {
 		inboxes = append(inboxes, string(t.Name))
 	}
-	opts = append(append(opts, l.clientOptions()...), l.membership(l.protocol)...)
+	opts = append(opts, l.membership(l.protocol)...)
 	if l.cfg.Mode == ExactlyOnce {
 		opts = append(opts, kgo.TransactionalID(l.cfg.transactionalID(l.spec.Name)), kgo.TransactionTimeout(l.cfg.TransactionTimeout))
 	}
-	sess, err := newSession(l.cfg.Mode, append(opts,
+	opts = append(opts,
 		kgo.ConsumeTopics(inboxes...),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
@@ -165,7 +166,8 @@ func (l *lane) member(ctx context.Context, opts ...kgo.Opt) (*session, error) {
 		kgo.OnPartitionsAssigned(l.assigned),
 		kgo.OnPartitionsRevoked(l.taken),
 		kgo.OnPartitionsLost(l.taken),
-	)...)
+	)
+	sess, err := newSession(l.cfg.Mode, append(opts, l.clientOptions()...)...)
 	if err != nil {
 		return nil, fmt.Errorf("make Kafka client: %w", err)
 	}
@@ -346,6 +348,7 @@ func (l *lane) commit(c *cycle) error {
 		l.stats.count(w, now)
 		l.watch(w, now)
 		w.arrive(true)
+		l.doubt(w, now)
 		if l.crashes("applied") {
 			return errCrashed
 		}
@@ -354,6 +357,17 @@ func (l *lane) commit(c *cycle) error {
 		return errCrashed
 	}
 	return nil
+}
+
+// doubt counts the ticks of a cycle that moved no time, and says so once a minute.
+func (l *lane) doubt(w *work, now time.Time) {
+	n := w.task.Doubtful()
+	l.stats.doubtful.Add(n)
+	if n > 0 && now.Sub(l.doubted) > time.Minute {
+		l.doubted = now
+		l.log.Error("ticks moved no time: the broker's clock and their sender's lie further apart than ticks.max_skew; set right the one that is wrong",
+			"partition", w.task.partition, "ticks", n, "max_skew", l.cfg.MaxSkew)
+	}
 }
 
 // undo takes every task back to where the cycle began.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -117,6 +118,7 @@ type cluster struct {
 	*kfake.Cluster // nil on Apache Kafka
 	addrs          []string
 	protocol       Protocol
+	dialer         func(ctx context.Context, network, address string) (net.Conn, error)
 	client         *kgo.Client
 	adm            *kadm.Client
 	sent           int
@@ -142,14 +144,14 @@ func newCluster(t testing.TB, specs ...stream.Spec) *cluster {
 	return k
 }
 
-func connect(t testing.TB, addrs []string) *cluster {
+func connect(t testing.TB, addrs []string, opts ...kgo.Opt) *cluster {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.RecordPartitioner(Partitioner()), kgo.ProducerLinger(0), kgo.MetadataMinAge(50*time.Millisecond))
+	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(addrs...), kgo.RecordPartitioner(Partitioner()), kgo.ProducerLinger(0), kgo.MetadataMinAge(50*time.Millisecond))...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return &cluster{addrs: addrs, client: client, protocol: ClassicProtocol, adm: kadm.NewClient(client), want: map[string]int64{}}
+	return &cluster{addrs: addrs, dialer: (&net.Dialer{}).DialContext, client: client, protocol: ClassicProtocol, adm: kadm.NewClient(client), want: map[string]int64{}}
 }
 
 // ours are the topics of the tests and of their stages.
@@ -164,6 +166,9 @@ func (k *cluster) create(t testing.TB, specs ...stream.Spec) {
 		if topic.Cleanup == topics.Compact {
 			config["cleanup.policy"] = kadm.StringPtr("compact")
 		}
+		if topic.Inbox {
+			config["message.timestamp.type"] = kadm.StringPtr("LogAppendTime")
+		}
 		_, err := k.adm.CreateTopic(context.Background(), topic.Partitions, 1, config, string(topic.Name))
 		if err != nil && !(errors.Is(err, kerr.TopicAlreadyExists) && topic.Name == topics.DeadLetters.Name) { // all tests on a cluster share that one
 			t.Fatal(err)
@@ -171,6 +176,16 @@ func (k *cluster) create(t testing.TB, specs ...stream.Spec) {
 	}
 	// A real broker says that a topic is made before it knows it itself.
 	eventually(t, "the new topics are known", func() bool { return k.knows(specs...) })
+}
+
+// clockByHand lets the test say when a record of the inbox was appended. An instance that runs does not look again.
+func (k *cluster) clockByHand(t testing.TB) {
+	t.Helper()
+	set := kadm.AlterConfig{Op: kadm.SetConfig, Name: "message.timestamp.type", Value: kadm.StringPtr("CreateTime")}
+	res, err := k.adm.AlterTopicConfigs(context.Background(), []kadm.AlterConfig{set}, string(inbox.Name))
+	if err != nil || res[0].Err != nil {
+		t.Fatal(err, res)
+	}
 }
 
 func (k *cluster) knows(specs ...stream.Spec) bool {
@@ -243,7 +258,7 @@ func (k *cluster) read(t testing.TB, topic string) map[int32][]*kgo.Record {
 		return out
 	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(k.addrs...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.Dialer(k.dialer))
 	if err != nil {
 		t.Fatal(err)
 	}

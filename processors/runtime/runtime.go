@@ -107,6 +107,7 @@ func New(cfg Config, deps Deps, specs ...stream.Spec) (*Engine, error) {
 	}
 	e := &Engine{cfg: cfg, deps: deps}
 	for _, spec := range specs {
+		spec.MaxSkew = cfg.MaxSkew
 		e.stages = append(e.stages, &stage{
 			cfg: cfg, deps: deps, spec: spec, tasks: &e.tasks, log: deps.Log.With("stage", spec.Name),
 			changelog: string(topics.Changelog(cfg.App, spec.Name, 0).Name),

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"waybill/processors/state"
+	"waybill/topics"
 	"waybill/topics/meter"
 )
 
@@ -28,6 +29,7 @@ type Stats struct {
 	Pauses      int64            // of sources of which too much died
 	Tasks       int64            // partitions owned now
 	Restoring   int64            // of these, not yet at work
+	Doubtful    int64            // ticks that moved no time, since the broker's stamp and the sender's clock lie too far apart
 	Hits        int64            // reads of state that found their value decoded in memory
 	Misses      int64            // and that did not
 
@@ -55,11 +57,12 @@ type PartitionStats struct {
 
 // counters is what Stats is made of. A lane counts once a cycle and partition, never once a record.
 type counters struct {
-	in, out, letters, restored, commits, aborts, rebuilds, tasks, restoring, hits, misses, pauses atomic.Int64
+	in, out, letters, restored, commits, aborts, rebuilds, tasks, restoring, hits, misses, pauses, doubtful atomic.Int64
 
 	cycleTime, commitTime, endToEnd meter.Histogram
 
 	beat       atomic.Int64 // nanoseconds since 1970
+	led        atomic.Int64 // nanoseconds since 1970: since then no partition has been without another's tick
 	joined     atomic.Bool
 	partitions atomic.Pointer[[]PartitionStats]
 
@@ -81,6 +84,7 @@ func (c *counters) snapshot(stage string) Stats {
 		Stage: stage, In: c.in.Load(), Out: c.out.Load(), DeadLetters: c.letters.Load(), Restored: c.restored.Load(),
 		Commits: c.commits.Load(), Aborts: c.aborts.Load(), Rebuilds: c.rebuilds.Load(), Tasks: c.tasks.Load(), Restoring: c.restoring.Load(),
 		Pauses: c.pauses.Load(), Hits: c.hits.Load(), Misses: c.misses.Load(),
+		Doubtful:  c.doubtful.Load(),
 		CycleTime: c.cycleTime.Snapshot(), CommitTime: c.commitTime.Snapshot(), EndToEnd: c.endToEnd.Snapshot(),
 		Joined: c.joined.Load(), Beat: time.Unix(0, c.beat.Load()),
 	}
@@ -100,6 +104,7 @@ func (c *counters) alive() { c.beat.Store(time.Now().UnixNano()) }
 func (c *counters) left() {
 	c.tasks.Store(0)
 	c.restoring.Store(0)
+	c.led.Store(0)
 	c.joined.Store(false)
 	c.partitions.Store(nil)
 }
@@ -163,6 +168,38 @@ func (l *lane) report() error {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 	})
 	l.stats.partitions.Store(&all)
+	l.stats.led.Store(l.led(sized))
 	l.stats.joined.Store(l.given.Load())
 	return nil
+}
+
+// led gives since when no partition of the lane has been without the tick of one who comes before us by name; 0: one is.
+func (l *lane) led(now time.Time) int64 {
+	since := now
+	for _, t := range l.tasks {
+		if t.Task != nil {
+			if who := t.Heard(); who != "" && who < l.cfg.Instance {
+				t.led = now
+			}
+		}
+		if t.led.Before(since) {
+			since = t.led
+		}
+	}
+	if len(l.tasks) == 0 || since.IsZero() {
+		return 0
+	}
+	return since.UnixNano()
+}
+
+// Led says whether somebody else ticks an inbox: every partition of it that is worked on here has seen, no longer ago than within,
+// a tick of one who comes before us by name. The first by name is led by nobody, and one who stops is missed.
+func (e *Engine) Led(inbox topics.Name, within time.Duration) bool {
+	for _, s := range e.stages {
+		if s.spec.Keyed && s.spec.Inboxes[0].Name == inbox {
+			since := s.stats.led.Load()
+			return since != 0 && time.Since(time.Unix(0, since)) <= within
+		}
+	}
+	return false
 }

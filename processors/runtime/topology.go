@@ -64,24 +64,48 @@ func (s *stage) topology(ctx context.Context, adm *kadm.Client) (topology, error
 	if err := s.layout(&t, listed); err != nil || !s.spec.Keyed {
 		return t, err
 	}
+	if err := stamped(ctx, adm, string(s.spec.Inboxes[0].Name)); err != nil {
+		return t, err
+	}
 	t.tombstones, err = deleteRetention(ctx, adm, s.changelog, t.tombstones)
 	return t, err
 }
 
+// stamped refuses an inbox whose records carry the clocks of whoever sends them: a device's would move time.
+func stamped(ctx context.Context, adm *kadm.Client, inbox string) error {
+	by, err := configOf(ctx, adm, inbox, "message.timestamp.type")
+	if err == nil && by != "LogAppendTime" {
+		return fmt.Errorf("the records of inbox %s carry their senders' clocks (message.timestamp.type %s): set it to LogAppendTime with `waybill topics apply`, and start again", inbox, by)
+	}
+	return err
+}
+
 func deleteRetention(ctx context.Context, adm *kadm.Client, topic string, otherwise time.Duration) (time.Duration, error) {
+	value, err := configOf(ctx, adm, topic, "delete.retention.ms")
+	if err != nil {
+		return 0, err
+	}
+	if ms, err := strconv.ParseInt(value, 10, 64); err == nil {
+		return time.Duration(ms) * time.Millisecond, nil
+	}
+	return otherwise, nil
+}
+
+// configOf gives a setting of a topic, empty where the broker does not know it.
+func configOf(ctx context.Context, adm *kadm.Client, topic, key string) (string, error) {
 	configs, err := adm.DescribeTopicConfigs(ctx, topic)
 	if err != nil {
-		return 0, kafka(fmt.Errorf("describe %s: %w", topic, err))
+		return "", kafka(fmt.Errorf("describe %s: %w", topic, err))
 	}
 	for _, c := range configs {
+		if c.Err != nil {
+			return "", kafka(fmt.Errorf("describe %s: %w", topic, c.Err))
+		}
 		for _, entry := range c.Configs {
-			if entry.Key != "delete.retention.ms" || entry.Value == nil {
-				continue
-			}
-			if ms, err := strconv.ParseInt(*entry.Value, 10, 64); err == nil {
-				return time.Duration(ms) * time.Millisecond, nil
+			if entry.Key == key {
+				return entry.MaybeValue(), nil
 			}
 		}
 	}
-	return otherwise, nil
+	return "", nil
 }

@@ -21,9 +21,10 @@ type task struct {
 	*stream.Task              // nil while it is restored
 	store        *state.Store // nil for a stage without state
 	restore      *restore
-	work         *work // of the cycle under way, or to be used again
-	next         int64 // inbox offset from which nothing is worked on and committed
-	careful      bool  // what is to be worked on next holds poison that leaves traces
+	work         *work     // of the cycle under way, or to be used again
+	next         int64     // inbox offset from which nothing is worked on and committed
+	careful      bool      // what is to be worked on next holds poison that leaves traces
+	led          time.Time // when somebody else's tick was last seen, of one who comes before us by name
 	snapshot     struct {
 		at      time.Time // when the last one was taken
 		records int       // worked on since

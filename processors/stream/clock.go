@@ -80,3 +80,16 @@ func (t *Task) Doubtful() int64 {
 	t.clock.doubtful = 0
 	return n
 }
+
+// Heard gives the first by name of those whose ticks were seen since the last call; empty where there were none.
+func (t *Task) Heard() string {
+	name := t.heard
+	t.heard = ""
+	return name
+}
+
+func (t *Task) hear(producer string) {
+	if t.heard == "" || producer < t.heard {
+		t.heard = producer
+	}
+}

@@ -26,6 +26,7 @@ type Task struct {
 	now     Record   // under way; here, since what a handler is pointed to would be allocated for each
 	ticks   uint64   // seen
 	clock   clock    // of a task with timers
+	heard   string   // see Heard
 	tainted bool
 }
 
@@ -92,6 +93,7 @@ func (t *Task) Process(ctx context.Context, r Record, emit EmitFunc) error {
 		switch v := r.Value.(type) {
 		case *avro.Tick:
 			r.Lagging = len(v.Behind) > 0
+			t.hear(v.Producer)
 			return t.tick(ctx, r, emit)
 		case *avro.Sweep:
 			return t.sweep(ctx, v.Reference, v.After, r, emit)

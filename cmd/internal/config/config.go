@@ -35,11 +35,12 @@ type Config struct {
 }
 
 // derived are keys of the packages' own types that follow from others, by key. They cannot be set.
-var derived = []string{"runtime.app", "runtime.brokers", "clickhouse.consume.group", "clickhouse.consume.topics", "clickhouse.consume.stage"}
+var derived = []string{"runtime.app", "runtime.brokers", "runtime.max_skew", "clickhouse.consume.group", "clickhouse.consume.topics", "clickhouse.consume.stage"}
 
 // derive fills them.
 func (c *Config) derive() {
 	c.Runtime.App, c.Runtime.Brokers = c.Kafka.App, c.Kafka.Brokers
+	c.Runtime.MaxSkew = c.Ticks.MaxSkew
 	c.Registry.part()
 }
 
@@ -75,7 +76,9 @@ type Registry struct {
 
 // Ticks let time pass in the inboxes.
 type Ticks struct {
-	Every time.Duration // between ticks of one partition
+	Every        time.Duration // between ticks of one partition
+	MaxSkew      time.Duration // a tick whose broker's stamp and sender's clock lie further apart moves no time
+	LagThreshold time.Duration // a stage is behind that has not worked off what was there so long ago; ticks say who is
 }
 
 // Ops is what those who run the process see of it over HTTP: health, metrics, profiles.
@@ -106,7 +109,7 @@ func Default() Config {
 		ClickHouse: clickhouse.DefaultConfig(),
 		Runtime:    runtime.DefaultConfig(),
 		Processors: processors.DefaultConfig(),
-		Ticks:      Ticks{Every: time.Second},
+		Ticks:      Ticks{Every: time.Second, MaxSkew: 5 * time.Minute, LagThreshold: 5 * time.Second},
 		Ops:        Ops{Listen: "127.0.0.1:9180", StalledAfter: 5 * time.Minute, LagEvery: 10 * time.Second},
 		Log:        Log{Level: slog.LevelInfo, Format: "text"},
 	}
@@ -162,6 +165,9 @@ func (c Config) otherFaults() []error {
 	}
 	if u, err := url.Parse(c.Tracing.Endpoint); c.Tracing.Endpoint != "" && (err != nil || u.Host == "" || u.User != nil || !strings.HasPrefix(u.Scheme, "http")) {
 		errs = append(errs, fmt.Errorf("tracing.endpoint%s: give http://host:4318 or https://…, without a login: headers go into OTEL_EXPORTER_OTLP_HEADERS", shown(c.Tracing.Endpoint)))
+	}
+	if c.Ticks.LagThreshold <= 0 {
+		errs = append(errs, fmt.Errorf("ticks.lag_threshold is %v: give a positive duration such as 5s", c.Ticks.LagThreshold))
 	}
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		errs = append(errs, fmt.Errorf("log.format is %q: give text or json", c.Log.Format))

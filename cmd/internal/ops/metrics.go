@@ -90,6 +90,7 @@ func (m metrics) stage(s runtime.Stats) {
 	m.counter(s.Out, "records_out", "Records written, dead letters and changelog not included.", l)
 	m.counter(s.Commits, "commits", "Transactions committed, fences included.", l)
 	m.counter(s.Aborts, "aborts", "Transactions aborted, by a rebalance or a fault that is tried again.", l)
+	m.counter(s.Doubtful, "doubtful_ticks", "Ticks that moved no time: the broker's clock and their sender's lie further apart than ticks.max_skew.", l)
 	m.counter(s.Rebuilds, "rebuilds", "Lanes closed and opened anew because the outcome of something was unknown.", l)
 	m.counter(s.Restored, "restored_records", "Changelog records read to restore state.", l)
 	m.counter(s.Hits, "decoded_cache_hits", "Reads of state that found their value decoded in memory.", l)

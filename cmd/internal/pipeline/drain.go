@@ -77,7 +77,7 @@ func (l *Line) DrainSink(ctx context.Context, told func(left int64)) error {
 func (l *Line) Settle(ctx context.Context, still time.Duration, told func(left int64)) error {
 	changed, size := time.Now(), int64(-1)
 	for time.Since(changed) <= still {
-		if err := l.Tick(ctx); err != nil {
+		if err := l.ticker(l.specs, nil).Send(ctx); err != nil {
 			return err
 		}
 		if err := l.Drain(ctx, told); err != nil {

@@ -122,7 +122,7 @@ func (l *Line) work(ctx context.Context, r Run, specs []stream.Spec, p parts) er
 		group.Go(func() error { return errors.Join(l.land(ctx, p.sink, r.Service), p.sink.Close()) })
 	}
 	if r.Ticks {
-		group.Go(func() error { return l.ticker(specs).Run(ctx, l.Config.Ticks.Every, l.Log) })
+		group.Go(func() error { return l.tick(ctx, specs, p.engine) })
 	}
 	return group.Wait()
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"waybill/avro"
+	"waybill/cmd/internal/cluster"
 	"waybill/processors/runtime"
 	"waybill/processors/stream"
 	"waybill/topics"
@@ -62,10 +63,37 @@ func (l *Line) Flush(ctx context.Context) error {
 }
 
 // Tick lets time pass once in every partition of every inbox.
-func (l *Line) Tick(ctx context.Context) error { return l.ticker(l.specs).Send(ctx) }
+func (l *Line) Tick(ctx context.Context) error {
+	return l.upline(func(u *runtime.Upline) error { return l.ticker(l.specs, u).Send(ctx) })
+}
 
-func (l *Line) ticker(specs []stream.Spec) runtime.Ticker {
-	return runtime.Ticker{Client: l.Client, Encoder: l.Codec, Inboxes: runtime.Inboxes(specs...), Producer: l.Config.Runtime.Instance}
+func (l *Line) ticker(specs []stream.Spec, u *runtime.Upline) runtime.Ticker {
+	return runtime.Ticker{Client: l.Client, Encoder: l.Codec, Inboxes: runtime.Inboxes(specs...), Producer: l.Config.Runtime.Instance, Upline: u}
+}
+
+// upline knows who of all stages lags, while do runs.
+func (l *Line) upline(do func(*runtime.Upline) error) error {
+	opts, err := cluster.Options(l.Config.Kafka)
+	if err != nil {
+		return err
+	}
+	probe, err := runtime.NewProbe(opts, l.Config.Runtime.Readers(l.specs...)...)
+	if err != nil {
+		return err
+	}
+	defer probe.Close()
+	return do(runtime.NewUpline(probe, l.Config.Runtime, l.Config.Ticks.LagThreshold, l.specs...))
+}
+
+// tick ticks the inboxes of the stages that run here, until ctx ends.
+func (l *Line) tick(ctx context.Context, specs []stream.Spec, engine *runtime.Engine) error {
+	return l.upline(func(u *runtime.Upline) error {
+		t := l.ticker(specs, u)
+		if engine != nil {
+			t.Led = engine.Led
+		}
+		return t.Run(ctx, l.Config.Ticks.Every, l.Log)
+	})
 }
 
 // Leave takes an instance out of the stages' groups, and gives those that knew it.
