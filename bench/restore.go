@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -179,22 +180,25 @@ func discard(ctx context.Context, o order, topic string, partition int32) (bytes
 	return bytes, nil
 }
 
-// restorePart starts the stage on an empty directory. What is measured begins when its tasks are fenced, and ends when all of them are at work.
+// restorePart starts the stage on an empty directory. Time is counted from when the first task was fenced until the last is ready to work,
+// CPU from the engine's start on.
 func restorePart(ctx context.Context, o order, m *meter) (trial, error) {
 	codec, err := newCodec(o.Registry)
 	if err != nil {
 		return nil, err
 	}
+	clock := restoreClock{over: make(chan struct{})}
 	began := time.Now()
-	engine, err := start(ctx, engineConfig(o), runtime.Deps{Decoder: codec, Encoder: codec}, restoredStage)
-	if err != nil {
-		return nil, err
-	}
-	err = engine.until(func(s runtime.Stats) bool { return s.Tasks == partitions })
+	var engine *running
+	err = m.over(o.Records, func() error {
+		engine, err = start(ctx, engineConfig(o), runtime.Deps{Decoder: codec, Encoder: codec, Restoring: clock.note}, restoredStage)
+		if err != nil {
+			return err
+		}
+		return wait(engine, clock.over)
+	})
 	if err == nil {
-		err = m.over(o.Records, func() error {
-			return engine.until(func(s runtime.Stats) bool { return s.Restoring == 0 })
-		})
+		err = engine.until(func(s runtime.Stats) bool { return s.Tasks == partitions && s.Restoring == 0 })
 	}
 	ready := time.Since(began)
 	s := engine.Stats()[0]
@@ -204,5 +208,29 @@ func restorePart(ctx context.Context, o order, m *meter) (trial, error) {
 	if s.Restored != int64(o.Records) {
 		return nil, fmt.Errorf("the engine restored %d records of %d", s.Restored, o.Records)
 	}
-	return trial{readySeconds: ready.Seconds()}, nil
+	took := clock.end.Sub(clock.begun).Seconds()
+	return trial{wallSeconds: took, rate: float64(o.Records) / took, readySeconds: ready.Seconds()}, nil
+}
+
+// restoreClock notes when the restoring of tasks begins and ends.
+type restoreClock struct {
+	mu         sync.Mutex
+	begun, end time.Time
+	ready      int
+	over       chan struct{}
+}
+
+func (c *restoreClock) note(p runtime.Progress) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end = time.Now()
+	if begun := c.end.Add(-p.Took); c.begun.IsZero() || begun.Before(c.begun) {
+		c.begun = begun
+	}
+	if !p.Over {
+		return
+	}
+	if c.ready++; c.ready == partitions {
+		close(c.over)
+	}
 }

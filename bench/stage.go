@@ -68,17 +68,25 @@ func (r *running) committed(n int) error {
 
 // until waits for something to be true of the first stage.
 func (r *running) until(holds func(runtime.Stats) bool) error {
-	look := time.NewTicker(2 * time.Millisecond)
+	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
 	for !holds(r.Stats()[0]) {
-		select {
-		case err := <-r.ended:
-			r.ended <- nil // for halted
-			return errors.Join(errors.New("the engine ended before it had done its work"), err)
-		case <-look.C:
+		if err := wait(r, look.C); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// wait waits for something to be said, but not for an engine that ended.
+func wait[T any](r *running, said <-chan T) error {
+	select {
+	case err := <-r.ended:
+		r.ended <- nil // for halted
+		return errors.Join(errors.New("the engine ended before it had done its work"), err)
+	case <-said:
+		return nil
+	}
 }
 
 // in is how many records the first stage has committed.
