@@ -76,12 +76,12 @@ func (f *field) trial(ctx context.Context, c contest, who contestant) (t trial, 
 	f.trials++
 	s := f.sites[c.site]
 	o := order{App: fmt.Sprintf("bench%d", f.trials), Brokers: s.Brokers, Registry: s.Registry}
-	if f.profiles != "" {
-		o.Profiles = filepath.Join(f.profiles, c.name+"."+who.part)
-	}
 	undo, err := who.prepare(ctx, f, s, &o)
 	if err != nil {
 		return nil, err
+	}
+	if f.profiles != "" {
+		o.Profiles = filepath.Join(f.profiles, fmt.Sprintf("%s.%s%s", c.name, who.part, o.Mode))
 	}
 	t, err = spawn(ctx, who.part, o)
 	return t, errors.Join(err, undo(err == nil), s.forget(ctx))

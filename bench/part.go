@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"waybill/processors/runtime"
 )
 
 // partArgument makes this program one of its parts: a process of its own, so that CPU counted is the part's alone.
@@ -26,7 +28,8 @@ type order struct {
 	Records   int // to be worked on
 	Warm      int // of these, before measuring begins
 	BlockRows int
-	Profiles  string // files for profiles, without their endings; empty: none
+	Mode      runtime.Mode // empty: the engine's default
+	Profiles  string       // files for profiles, without their endings; empty: none
 }
 
 // part is work to be measured. It starts and stops the meter around what counts, and gives what else is to be known.
@@ -35,7 +38,7 @@ type part func(ctx context.Context, o order, m *meter) (trial, error)
 // parts are the contestants that run in processes of their own.
 var parts = map[string]part{
 	"poll": barePoll, "decode": bareDecode, "copy": bareCopy, "track": trackPart, "sink": sinkPart, "chgo": bareInsert,
-	"discard": bareDiscard, "restore": restorePart,
+	"discard": bareDiscard, "restore": restorePart, "relay": relayPart,
 }
 
 // runPart is the whole life of a part.

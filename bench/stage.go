@@ -40,6 +40,9 @@ type running struct {
 func engineConfig(o order) runtime.Config {
 	cfg := runtime.DefaultConfig()
 	cfg.App, cfg.Brokers, cfg.StateDir = o.App, o.Brokers, o.StateDir
+	if o.Mode != "" {
+		cfg.Mode = o.Mode
+	}
 	return cfg
 }
 
@@ -98,4 +101,48 @@ func well(s runtime.Stats, records int) error {
 		return fmt.Errorf("the engine ran, but not as it should for %d records: %+v", records, s)
 	}
 	return nil
+}
+
+// perCommit is how many records went into one commit.
+const perCommit = "records/commit"
+
+// stagePart runs a stage on the engine over a backlog, to the commit of its last record.
+func stagePart(ctx context.Context, o order, m *meter, spec stream.Spec) (trial, error) {
+	codec, err := newCodec(o.Registry)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := start(ctx, engineConfig(o), runtime.Deps{Decoder: codec, Encoder: codec}, spec)
+	if err != nil {
+		return nil, err
+	}
+	before, err := measureStage(engine, o, m)
+	s := engine.Stats()[0]
+	if err := engine.halted(err); err != nil {
+		return nil, err
+	}
+	if err := well(s, o.Records); err != nil {
+		return nil, err
+	}
+	in := float64(s.In - before.In)
+	return trial{perCommit: in / float64(s.Commits-before.Commits), "facts/record": float64(s.Out-before.Out) / in}, nil
+}
+
+// measureStage measures the engine from the end of its warming up to the commit of the last record. It gives what had happened
+// before measuring.
+func measureStage(engine *running, o order, m *meter) (before runtime.Stats, err error) {
+	if err := engine.committed(o.Warm); err != nil {
+		return before, err
+	}
+	err = m.start(func() int {
+		before = engine.Stats()[0]
+		return int(before.In)
+	})
+	if err != nil {
+		return before, err
+	}
+	if err := engine.committed(o.Records); err != nil {
+		return before, err
+	}
+	return before, m.stop(engine.in)
 }
