@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"waybill/bench/rig"
 )
@@ -64,6 +65,14 @@ func (f *field) ready(ctx context.Context, c contest) error {
 	return err
 }
 
+// plain leaves of a contestant's name what a file may be called.
+func plain(r rune) rune {
+	if r == ' ' || r == ',' {
+		return '-'
+	}
+	return r
+}
+
 func missing(err, absence error) error {
 	if errors.Is(err, absence) {
 		return fmt.Errorf("%w: %w", errMissing, err)
@@ -81,7 +90,7 @@ func (f *field) trial(ctx context.Context, c contest, who contestant) (t trial, 
 		return nil, err
 	}
 	if f.profiles != "" {
-		o.Profiles = filepath.Join(f.profiles, fmt.Sprintf("%s.%s%s", c.name, who.part, o.Mode))
+		o.Profiles = filepath.Join(f.profiles, c.name+"."+strings.Map(plain, who.who))
 	}
 	t, err = spawn(ctx, who.part, o)
 	return t, errors.Join(err, undo(err == nil), s.forget(ctx))

@@ -29,6 +29,8 @@ type order struct {
 	Warm      int // of these, before measuring begins
 	BlockRows int
 	Mode      runtime.Mode // empty: the engine's default
+	Hops      int          // stages behind each other
+	Snapshots bool         // state goes to the changelog in snapshots, not with each commit
 	Profiles  string       // files for profiles, without their endings; empty: none
 }
 
@@ -39,6 +41,8 @@ type part func(ctx context.Context, o order, m *meter) (trial, error)
 var parts = map[string]part{
 	"poll": barePoll, "decode": bareDecode, "copy": bareCopy, "track": trackPart, "sink": sinkPart, "chgo": bareInsert,
 	"discard": bareDiscard, "restore": restorePart, "relay": relayPart,
+	"latency": latencyPart, "probe": probePart,
+	"live": livePart, "livepoll": barePaced, "drive": drivePart,
 }
 
 // runPart is the whole life of a part.

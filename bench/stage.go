@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"waybill/processors/runtime"
@@ -90,6 +91,18 @@ func wait[T any](r *running, said <-chan T) error {
 	case <-said:
 		return nil
 	}
+}
+
+// working waits until all stages work on all their partitions.
+func (r *running) working() error {
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for slices.ContainsFunc(r.Stats(), func(s runtime.Stats) bool { return s.Tasks < partitions || s.Restoring > 0 }) {
+		if err := wait(r, look.C); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // in is how many records the first stage has committed.
