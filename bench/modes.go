@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -48,15 +47,23 @@ const (
 func relayBacklog(mode runtime.Mode) prepare {
 	return func(ctx context.Context, f *field, s *site, o *order) (func(bool) error, error) {
 		o.Mode, o.Records, o.Warm = mode, relayMessages, relayWarm
-		err := s.once(relayInbox.Name, func() error {
-			s.output(relayed)
-			return errors.Join(s.makeHops(ctx, relayed), s.fillHop(ctx, relayInbox, relayMessages))
-		})
+		err := s.relayed(ctx)
+		if err == nil {
+			err = s.once(relayInbox.Name, func() error { return s.fillHop(ctx, relayInbox, relayMessages) })
+		}
 		if err != nil {
 			return nil, fmt.Errorf("write messages to relay: %w", err)
 		}
 		return stages(ctx, f, s, o, relayStage)
 	}
+}
+
+// relayed makes the topic that takes what relays say.
+func (s *site) relayed(ctx context.Context) error {
+	return s.once(relayed.Name, func() error {
+		s.output(relayed)
+		return s.makeHops(ctx, relayed)
+	})
 }
 
 // fillHop makes a topic between relays and writes so many messages.

@@ -46,54 +46,67 @@ const readySeconds = "s from start to work"
 const (
 	restoredKeys  = 1_000_000
 	restoredValue = 200 // bytes, about
-	restoredApp   = "bench-restore"
 )
 
-var (
-	restoredInbox = hop("bench-restored")
-	restoredStage = relay("restored", restoredInbox, copyTopic)
-)
+// full is a stage with a changelog of a million keys.
+type full struct {
+	app   string
+	inbox topics.Topic
+	stage stream.Spec
+}
 
-// fullChangelog sees to it that there is a changelog of a million keys, in no order, as the engine writes it.
+func fullStage(name string) full {
+	inbox := hop(topics.Name("bench-" + name))
+	return full{app: "bench-" + name, inbox: inbox, stage: relay(name, inbox, relayed.Name)}
+}
+
+var restored = fullStage("restore")
+
+func (w full) changelog() topics.Topic { return runtime.Changelogs(w.app, w.stage)[0] }
+
 func fullChangelog(ctx context.Context, f *field, s *site, o *order) (undo func(bool) error, err error) {
-	o.App, o.Records = restoredApp, restoredKeys
+	return restored.prepare(ctx, f, s, o)
+}
+
+// prepare sees to it that the changelog is there, its keys in no order, as the engine writes it.
+func (w full) prepare(ctx context.Context, f *field, s *site, o *order) (undo func(bool) error, err error) {
+	o.App, o.Records = w.app, restoredKeys
 	if o.StateDir, err = os.MkdirTemp(f.dir, "state-"); err != nil {
 		return nil, err
 	}
-	if err := s.once(restoredInbox.Name, func() error { return s.writeChangelog(ctx) }); err != nil {
+	if err := s.relayed(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.once(w.inbox.Name, func() error { return w.write(ctx, s) }); err != nil {
 		return nil, fmt.Errorf("write a changelog to restore from: %w", err)
 	}
 	return func(bool) error { return os.RemoveAll(o.StateDir) }, nil
 }
 
-func (s *site) writeChangelog(ctx context.Context) error {
-	changelog := runtime.Changelogs(restoredApp, restoredStage)[0]
-	if err := s.makeHops(ctx, restoredInbox); err != nil {
-		return err
-	}
-	if err := s.create(ctx, changelog); err != nil {
+func (w full) write(ctx context.Context, s *site) error {
+	if err := errors.Join(s.makeHops(ctx, w.inbox), s.create(ctx, w.changelog())); err != nil {
 		return err
 	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(50_000),
-		kgo.TransactionalID(restoredApp), kgo.ProducerBatchMaxBytes(1_000_012))
+		kgo.TransactionalID(w.app), kgo.ProducerBatchMaxBytes(1_000_012))
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	const transaction = 50_000
 	for first := 0; first < restoredKeys; first += transaction {
-		if err := writeChanges(ctx, client, string(changelog.Name), first, first+transaction); err != nil {
+		if err := w.writeSome(ctx, client, first, first+transaction); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// writeChanges writes what the stage would: its own task makes the changes.
-func writeChanges(ctx context.Context, client *kgo.Client, changelog string, from, to int) error {
+// writeSome writes what the stage would: its own tasks make the changes.
+func (w full) writeSome(ctx context.Context, client *kgo.Client, from, to int) error {
 	tasks := map[int32]*stream.Task{}
 	for p := range int32(partitions) {
-		t, err := restoredStage.NewTask(stream.Nothing{})
+		t, err := w.stage.NewTask(stream.Nothing{})
 		if err != nil {
 			return err
 		}
@@ -115,7 +128,7 @@ func writeChanges(ctx context.Context, client *kgo.Client, changelog string, fro
 			return err
 		}
 		for _, c := range changes {
-			client.Produce(ctx, &kgo.Record{Topic: changelog, Partition: p, Key: c.Key, Value: c.Value}, func(_ *kgo.Record, err error) { failed.keep(err) })
+			client.Produce(ctx, &kgo.Record{Topic: string(w.changelog().Name), Partition: p, Key: c.Key, Value: c.Value}, func(_ *kgo.Record, err error) { failed.keep(err) })
 		}
 	}
 	if err := client.Flush(ctx); err != nil {
@@ -137,7 +150,7 @@ func restoredRecord(n int) stream.Record {
 
 // bareDiscard reads every partition of the changelog as a restore does, each with a client of its own, and drops what it reads.
 func bareDiscard(ctx context.Context, o order, m *meter) (trial, error) {
-	topic := string(runtime.Changelogs(o.App, restoredStage)[0].Name)
+	topic := string(restored.changelog().Name)
 	bytes := make([]int, partitions)
 	err := m.over(o.Records, func() error {
 		var group errgroup.Group
@@ -188,7 +201,7 @@ func restorePart(ctx context.Context, o order, m *meter) (trial, error) {
 	began := time.Now()
 	var engine *running
 	err = m.over(o.Records, func() error {
-		engine, err = start(ctx, engineConfig(o), runtime.Deps{Decoder: codec, Encoder: codec, Restoring: clock.note}, restoredStage)
+		engine, err = start(ctx, engineConfig(o), runtime.Deps{Decoder: codec, Encoder: codec, Restoring: clock.note}, restored.stage)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"time"
@@ -41,6 +42,7 @@ type running struct {
 func engineConfig(o order) runtime.Config {
 	cfg := runtime.DefaultConfig()
 	cfg.App, cfg.Brokers, cfg.StateDir = o.App, o.Brokers, o.StateDir
+	cfg.StaticMembership = o.Static
 	if o.Mode != "" {
 		cfg.Mode = o.Mode
 	}
@@ -49,6 +51,9 @@ func engineConfig(o order) runtime.Config {
 
 // start runs stages on the engine until they are halted.
 func start(ctx context.Context, cfg runtime.Config, deps runtime.Deps, specs ...stream.Spec) (*running, error) {
+	if os.Getenv("BENCH_LOG") != "" {
+		deps.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
 	engine, err := runtime.New(cfg, deps, specs...)
 	if err != nil {
 		return nil, err
