@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"waybill/bench/rig"
 )
@@ -64,6 +65,14 @@ func (f *field) ready(ctx context.Context, c contest) error {
 	return err
 }
 
+// plain leaves of a contestant's name what a file may be called.
+func plain(r rune) rune {
+	if r == ' ' || r == ',' {
+		return '-'
+	}
+	return r
+}
+
 func missing(err, absence error) error {
 	if errors.Is(err, absence) {
 		return fmt.Errorf("%w: %w", errMissing, err)
@@ -76,12 +85,12 @@ func (f *field) trial(ctx context.Context, c contest, who contestant) (t trial, 
 	f.trials++
 	s := f.sites[c.site]
 	o := order{App: fmt.Sprintf("bench%d", f.trials), Brokers: s.Brokers, Registry: s.Registry}
-	if f.profiles != "" {
-		o.Profiles = filepath.Join(f.profiles, c.name+"."+who.part)
-	}
 	undo, err := who.prepare(ctx, f, s, &o)
 	if err != nil {
 		return nil, err
+	}
+	if f.profiles != "" {
+		o.Profiles = filepath.Join(f.profiles, c.name+"."+strings.Map(plain, who.who))
 	}
 	t, err = spawn(ctx, who.part, o)
 	return t, errors.Join(err, undo(err == nil), s.forget(ctx))

@@ -13,10 +13,10 @@ import (
 	"waybill/topics"
 )
 
-// groupOpts is a group member that reads the positions from their start, as the engine's does.
-func groupOpts(o order) []kgo.Opt {
+// groupOpts is a group member that reads a topic from its start, as the engine's does.
+func groupOpts(o order, topic topics.Name) []kgo.Opt {
 	return []kgo.Opt{
-		kgo.SeedBrokers(o.Brokers...), kgo.ConsumerGroup(o.App), kgo.ConsumeTopics(string(topics.Positions.Name)),
+		kgo.SeedBrokers(o.Brokers...), kgo.ConsumerGroup(o.App), kgo.ConsumeTopics(string(topic)),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.FetchMaxWait(200 * time.Millisecond),
 	}
@@ -43,9 +43,13 @@ func bareDecode(ctx context.Context, o order, m *meter) (trial, error) {
 	})
 }
 
-// pollAll visits every record, and measures what comes behind those to warm up on.
+// pollAll visits every position, and measures what comes behind those to warm up on.
 func pollAll(ctx context.Context, o order, m *meter, visit func(*kgo.Record) error) error {
-	client, err := kgo.NewClient(groupOpts(o)...)
+	return pollTopic(ctx, o, topics.Positions.Name, m, visit)
+}
+
+func pollTopic(ctx context.Context, o order, topic topics.Name, m *meter, visit func(*kgo.Record) error) error {
+	client, err := kgo.NewClient(groupOpts(o, topic)...)
 	if err != nil {
 		return err
 	}
@@ -53,7 +57,7 @@ func pollAll(ctx context.Context, o order, m *meter, visit func(*kgo.Record) err
 	return pace(o, m, func() (int, error) {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
-			return 0, fmt.Errorf("read positions: %w", err)
+			return 0, fmt.Errorf("read %s: %w", topic, err)
 		}
 		n := 0
 		for it := fetches.RecordIter(); !it.Done(); n++ {
@@ -88,7 +92,7 @@ func pace(o order, m *meter, step func() (int, error)) error {
 // bareCopy is the least that exactly once can cost with one output a record: transactions in the engine's rhythm, bytes as
 // they came.
 func bareCopy(ctx context.Context, o order, m *meter) (trial, error) {
-	sess, err := kgo.NewGroupTransactSession(append(groupOpts(o),
+	sess, err := kgo.NewGroupTransactSession(append(groupOpts(o, topics.Positions.Name),
 		kgo.TransactionalID(o.App), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(1_000_012))...)
 	if err != nil {
 		return nil, err

@@ -21,11 +21,11 @@ var codecContest = contest{
 	name: "codecs", about: "decoding, encoding and track's handler, in memory",
 	micro: []microPackage{{"./avro", "^Benchmark(Decode|Encode)$"}, {"./processors/track", "^BenchmarkPosition$"}},
 	tables: []layout{
-		{"Decode/Position", "Decode a Position", nsPerOp, "generated-alias", micros},
-		{"Decode/Fact", "Decode a Fact", nsPerOp, "generated-alias", micros},
-		{"Encode/Position", "Encode a Position", nsPerOp, "generated", micros},
-		{"Encode/Fact", "Encode a Fact", nsPerOp, "generated", micros},
-		{"Position", "Track's handler alone, in memory, no Kafka (commit: state encoded after every position)", nsPerOp, "handler", micros},
+		{held: "Decode/Position", title: "Decode a Position", unit: nsPerOp, base: "generated-alias", beside: micros},
+		{held: "Decode/Fact", title: "Decode a Fact", unit: nsPerOp, base: "generated-alias", beside: micros},
+		{held: "Encode/Position", title: "Encode a Position", unit: nsPerOp, base: "generated", beside: micros},
+		{held: "Encode/Fact", title: "Encode a Fact", unit: nsPerOp, base: "generated", beside: micros},
+		{held: "Position", title: "Track's handler alone, in memory, no Kafka (commit: state encoded after every position)", unit: nsPerOp, base: "handler", beside: micros},
 	},
 }
 

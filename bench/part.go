@@ -10,7 +10,10 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
+
+	"waybill/processors/runtime"
 )
 
 // partArgument makes this program one of its parts: a process of its own, so that CPU counted is the part's alone.
@@ -26,7 +29,12 @@ type order struct {
 	Records   int // to be worked on
 	Warm      int // of these, before measuring begins
 	BlockRows int
-	Profiles  string // files for profiles, without their endings; empty: none
+	Mode      runtime.Mode // empty: the engine's default
+	Hops      int          // stages behind each other
+	Static    bool         // membership
+	Kill      bool         // the process before ends as kill -9 would
+	Snapshots bool         // state goes to the changelog in snapshots, not with each commit
+	Profiles  string       // files for profiles, without their endings; empty: none
 }
 
 // part is work to be measured. It starts and stops the meter around what counts, and gives what else is to be known.
@@ -35,7 +43,10 @@ type part func(ctx context.Context, o order, m *meter) (trial, error)
 // parts are the contestants that run in processes of their own.
 var parts = map[string]part{
 	"poll": barePoll, "decode": bareDecode, "copy": bareCopy, "track": trackPart, "sink": sinkPart, "chgo": bareInsert,
-	"discard": bareDiscard, "restore": restorePart,
+	"discard": bareDiscard, "restore": restorePart, "relay": relayPart,
+	"latency": latencyPart, "probe": probePart,
+	"firstpoll": bareFirst, "restart": restartPart, "before": beforePart,
+	"live": livePart, "livepoll": barePaced, "drive": drivePart,
 }
 
 // runPart is the whole life of a part.
@@ -48,9 +59,14 @@ func runPart(ctx context.Context, name string, in io.Reader, out io.Writer) erro
 		return fmt.Errorf("there is no part %q", name)
 	}
 	var o order
-	if err := json.NewDecoder(in).Decode(&o); err != nil {
+	said := json.NewDecoder(in)
+	if err := said.Decode(&o); err != nil {
 		return fmt.Errorf("read order: %w", err)
 	}
+	go func() { // until the process ends
+		_, _ = io.Copy(io.Discard, in)
+		exit(errors.New("whoever started this part is gone"))
+	}()
 	m := &meter{profiles: o.Profiles}
 	t, err := work(ctx, o, m)
 	if err != nil {
@@ -73,13 +89,23 @@ func spawn(ctx context.Context, name string, o order) (t trial, err error) {
 	if err != nil {
 		return nil, err
 	}
-	in, err := json.Marshal(o)
+	in, err := cmd.StdinPipe() // open as long as the part may live
 	if err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
-	cmd.Stdin, cmd.Stdout = bytes.NewReader(in), &out
-	if err := cmd.Run(); err != nil {
+	cmd.Stdout = &out
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start part %s: %w", name, err)
+	}
+	_ = json.NewEncoder(in).Encode(o) // a part that cannot read it says so
+	err = cmd.Wait()
+	if cmd.ProcessState != nil {
+		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL && ctx.Err() == nil {
+			return nil, errKilled
+		}
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("run part %s: %w", name, err), ctx.Err())
 	}
 	if err := json.Unmarshal(out.Bytes(), &t); err != nil {
@@ -87,6 +113,9 @@ func spawn(ctx context.Context, name string, o order) (t trial, err error) {
 	}
 	return t, nil
 }
+
+// errKilled is how a part ends that kills itself.
+var errKilled = errors.New("killed")
 
 func command(ctx context.Context, name string) (*exec.Cmd, error) {
 	exe, err := os.Executable()

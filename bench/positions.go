@@ -30,14 +30,21 @@ const told = 20
 // heading. Devices begin in different places of that cycle. t0 is the time of round 0.
 func position(device, round int, t0 time.Time) avro.Position {
 	at := t0.Add(time.Duration(round)*every + time.Duration(device)*time.Millisecond)
-	phase := (round + device) % 50
-	driven := (round+device)/50*30 + max(0, phase-20)
+	return drive(device, round*int(every/time.Second), at)
+}
+
+// drive is where a device is at an instant, so many seconds after it began.
+func drive(device, seconds int, at time.Time) avro.Position {
+	const standing, cycle = 200, 500 // seconds
+	seconds += 10 * device
+	phase := seconds % cycle
+	driven := seconds/cycle*(cycle-standing) + max(0, phase-standing)
 	p := avro.Position{
 		Tenant: "bench", Issuer: "tracker", DeviceID: deviceID(device), DeviceAt: avro.MicrosOf(at), ReceivedAt: avro.MicrosOf(at.Add(2 * time.Second)),
-		LatE6: int32(45_000_000 + device*500 + driven*1000), LonE6: int32(9_000_000 + device*300),
-		AccuracyMm: avro.Some(int32(3000 + device%2000)), OdometerM: avro.Some(int64(device*10 + driven*111)), Valid: true,
+		LatE6: int32(45_000_000 + device*500 + driven*100), LonE6: int32(9_000_000 + device*300),
+		AccuracyMm: avro.Some(int32(3000 + device%2000)), OdometerM: avro.Some(int64(device*10 + driven*111/10)), Valid: true,
 	}
-	driving := phase >= 20
+	driving := phase >= standing
 	p.Ignition = avro.Some(driving)
 	if device%2 == 0 {
 		p.SpeedMmS, p.HeadingDeg = avro.Some[int32](0), avro.Some[int32](0)
@@ -50,13 +57,15 @@ func position(device, round int, t0 time.Time) avro.Position {
 
 func deviceID(device int) string { return fmt.Sprintf("860000000%06d", device) }
 
+func deviceKey(device int) []byte { return []byte(topics.Key("bench", "tracker", deviceID(device))) }
+
 // load writes perDevice positions of every device, a round after the other, as they would come. Device clocks must not be
 // ahead of the broker's: the last round is a minute ago.
 func load(ctx context.Context, client *kgo.Client, codec *wire.Codec, perDevice int) error {
 	t0 := time.Now().Add(-time.Minute - time.Duration(perDevice)*every)
 	keys := make([][]byte, devices)
 	for d := range keys {
-		keys[d] = []byte(topics.Key("bench", "tracker", deviceID(d)))
+		keys[d] = deviceKey(d)
 	}
 	var failed firstError
 	for n := range devices * perDevice {

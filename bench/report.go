@@ -67,7 +67,8 @@ func spreadOf(values []float64) spread {
 // layout says what a table shows.
 type layout struct {
 	held, title, unit, base string
-	beside                  []string
+	beside                  []string // other quantities
+	only                    []string // who is shown; empty: all
 }
 
 const nsPerOp = "ns/op"
@@ -87,6 +88,9 @@ func tablesOf(cs []contest, all trials) (out []table) {
 func (l layout) table(held map[string][]trial) table {
 	t := table{Title: l.title, Unit: l.unit, Base: l.base, Others: l.beside}
 	for who, rounds := range held {
+		if l.only != nil && !slices.Contains(l.only, who) {
+			continue
+		}
 		r := row{Who: who, Beside: map[string]float64{}}
 		var ratios []float64
 		for i, round := range rounds {

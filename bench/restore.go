@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -31,8 +32,8 @@ func restoreContests() []contest {
 			name: name, site: site, about: "restoring a million keys from " + kafka,
 			contestants: []contestant{{whoDiscard, "discard", fullChangelog}, {whoRestore, "restore", fullChangelog}},
 			tables: []layout{
-				{name, title + ", wall time", wallSeconds, whoDiscard, []string{rate, "MB/s", readySeconds}},
-				{name, title + ", CPU of the reading process", cpuMicros, whoDiscard, []string{allocs, allocBytes}},
+				{held: name, title: title + ", wall time", unit: wallSeconds, base: whoDiscard, beside: []string{rate, "MB/s", readySeconds}},
+				{held: name, title: title + ", CPU of the reading process", unit: cpuMicros, base: whoDiscard, beside: []string{allocs, allocBytes}},
 			},
 		}
 	}
@@ -45,57 +46,67 @@ const readySeconds = "s from start to work"
 const (
 	restoredKeys  = 1_000_000
 	restoredValue = 200 // bytes, about
-	restoredApp   = "bench-restore"
 )
 
-var (
-	restoredInbox = hop("bench-restored")
-	restoredStage = relay("restored", restoredInbox, copyTopic)
-)
+// full is a stage with a changelog of a million keys.
+type full struct {
+	app   string
+	inbox topics.Topic
+	stage stream.Spec
+}
 
-// fullChangelog sees to it that there is a changelog of a million keys, in no order, as the engine writes it.
+func fullStage(name string) full {
+	inbox := hop(topics.Name("bench-" + name))
+	return full{app: "bench-" + name, inbox: inbox, stage: relay(name, inbox, relayed.Name)}
+}
+
+var restored = fullStage("restore")
+
+func (w full) changelog() topics.Topic { return runtime.Changelogs(w.app, w.stage)[0] }
+
 func fullChangelog(ctx context.Context, f *field, s *site, o *order) (undo func(bool) error, err error) {
-	o.App, o.Records = restoredApp, restoredKeys
+	return restored.prepare(ctx, f, s, o)
+}
+
+// prepare sees to it that the changelog is there, its keys in no order, as the engine writes it.
+func (w full) prepare(ctx context.Context, f *field, s *site, o *order) (undo func(bool) error, err error) {
+	o.App, o.Records = w.app, restoredKeys
 	if o.StateDir, err = os.MkdirTemp(f.dir, "state-"); err != nil {
 		return nil, err
 	}
-	if !s.made[restoredApp] {
-		if err := s.writeChangelog(ctx); err != nil {
-			return nil, fmt.Errorf("write a changelog to restore from: %w", err)
-		}
-		s.made[restoredApp] = true
+	if err := s.relayed(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.once(w.inbox.Name, func() error { return w.write(ctx, s) }); err != nil {
+		return nil, fmt.Errorf("write a changelog to restore from: %w", err)
 	}
 	return func(bool) error { return os.RemoveAll(o.StateDir) }, nil
 }
 
-func (s *site) writeChangelog(ctx context.Context) error {
-	changelog := runtime.Changelogs(restoredApp, restoredStage)[0]
-	if err := s.create(ctx, restoredInbox, changelog); err != nil {
-		return err
-	}
-	if err := s.register(ctx, restoredInbox); err != nil {
+func (w full) write(ctx context.Context, s *site) error {
+	if err := errors.Join(s.makeHops(ctx, w.inbox), s.create(ctx, w.changelog())); err != nil {
 		return err
 	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(50_000),
-		kgo.TransactionalID(restoredApp), kgo.ProducerBatchMaxBytes(1_000_012))
+		kgo.TransactionalID(w.app), kgo.ProducerBatchMaxBytes(1_000_012))
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	const transaction = 50_000
 	for first := 0; first < restoredKeys; first += transaction {
-		if err := writeChanges(ctx, client, string(changelog.Name), first, first+transaction); err != nil {
+		if err := w.writeSome(ctx, client, first, first+transaction); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// writeChanges writes what the stage would: its own task makes the changes.
-func writeChanges(ctx context.Context, client *kgo.Client, changelog string, from, to int) error {
+// writeSome writes what the stage would: its own tasks make the changes.
+func (w full) writeSome(ctx context.Context, client *kgo.Client, from, to int) error {
 	tasks := map[int32]*stream.Task{}
 	for p := range int32(partitions) {
-		t, err := restoredStage.NewTask(stream.Nothing{})
+		t, err := w.stage.NewTask(stream.Nothing{})
 		if err != nil {
 			return err
 		}
@@ -117,7 +128,7 @@ func writeChanges(ctx context.Context, client *kgo.Client, changelog string, fro
 			return err
 		}
 		for _, c := range changes {
-			client.Produce(ctx, &kgo.Record{Topic: changelog, Partition: p, Key: c.Key, Value: c.Value}, func(_ *kgo.Record, err error) { failed.keep(err) })
+			client.Produce(ctx, &kgo.Record{Topic: string(w.changelog().Name), Partition: p, Key: c.Key, Value: c.Value}, func(_ *kgo.Record, err error) { failed.keep(err) })
 		}
 	}
 	if err := client.Flush(ctx); err != nil {
@@ -139,7 +150,7 @@ func restoredRecord(n int) stream.Record {
 
 // bareDiscard reads every partition of the changelog as a restore does, each with a client of its own, and drops what it reads.
 func bareDiscard(ctx context.Context, o order, m *meter) (trial, error) {
-	topic := string(runtime.Changelogs(o.App, restoredStage)[0].Name)
+	topic := string(restored.changelog().Name)
 	bytes := make([]int, partitions)
 	err := m.over(o.Records, func() error {
 		var group errgroup.Group
@@ -179,22 +190,25 @@ func discard(ctx context.Context, o order, topic string, partition int32) (bytes
 	return bytes, nil
 }
 
-// restorePart starts the stage on an empty directory. What is measured begins when its tasks are fenced, and ends when all of them are at work.
+// restorePart starts the stage on an empty directory. Time is counted from when the first task was fenced until the last is ready to work,
+// CPU from the engine's start on.
 func restorePart(ctx context.Context, o order, m *meter) (trial, error) {
 	codec, err := newCodec(o.Registry)
 	if err != nil {
 		return nil, err
 	}
+	clock := restoreClock{over: make(chan struct{})}
 	began := time.Now()
-	engine, err := start(ctx, engineConfig(o), runtime.Deps{Decoder: codec, Encoder: codec}, restoredStage)
-	if err != nil {
-		return nil, err
-	}
-	err = engine.until(func(s runtime.Stats) bool { return s.Tasks == partitions })
+	var engine *running
+	err = m.over(o.Records, func() error {
+		engine, err = start(ctx, engineConfig(o), runtime.Deps{Decoder: codec, Encoder: codec, Restoring: clock.note}, restored.stage)
+		if err != nil {
+			return err
+		}
+		return wait(engine, clock.over)
+	})
 	if err == nil {
-		err = m.over(o.Records, func() error {
-			return engine.until(func(s runtime.Stats) bool { return s.Restoring == 0 })
-		})
+		err = engine.until(func(s runtime.Stats) bool { return s.Tasks == partitions && s.Restoring == 0 })
 	}
 	ready := time.Since(began)
 	s := engine.Stats()[0]
@@ -204,5 +218,29 @@ func restorePart(ctx context.Context, o order, m *meter) (trial, error) {
 	if s.Restored != int64(o.Records) {
 		return nil, fmt.Errorf("the engine restored %d records of %d", s.Restored, o.Records)
 	}
-	return trial{readySeconds: ready.Seconds()}, nil
+	took := clock.end.Sub(clock.begun).Seconds()
+	return trial{wallSeconds: took, rate: float64(o.Records) / took, readySeconds: ready.Seconds()}, nil
+}
+
+// restoreClock notes when the restoring of tasks begins and ends.
+type restoreClock struct {
+	mu         sync.Mutex
+	begun, end time.Time
+	ready      int
+	over       chan struct{}
+}
+
+func (c *restoreClock) note(p runtime.Progress) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end = time.Now()
+	if begun := c.end.Add(-p.Took); c.begun.IsZero() || begun.Before(c.begun) {
+		c.begun = begun
+	}
+	if !p.Over {
+		return
+	}
+	if c.ready++; c.ready == partitions {
+		close(c.over)
+	}
 }

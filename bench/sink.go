@@ -27,8 +27,8 @@ var sinkContest = contest{
 	name: "sink", site: embeddedSink, table: true, about: "positions into ClickHouse",
 	contestants: []contestant{{whoChgo, "chgo", tables}, {whoSink, "sink", tables}},
 	tables: []layout{
-		{"sink", "Positions into ClickHouse, CPU of the writing process", cpuMillion, whoChgo, []string{allocs, allocBytes}},
-		{"sink", "Positions into ClickHouse, throughput", rowRate, whoChgo, nil},
+		{held: "sink", title: "Positions into ClickHouse, CPU of the writing process", unit: cpuMillion, base: whoChgo, beside: []string{allocs, allocBytes}},
+		{held: "sink", title: "Positions into ClickHouse, throughput", unit: rowRate, base: whoChgo},
 	},
 }
 

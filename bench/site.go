@@ -30,12 +30,13 @@ type site struct {
 	client    *kgo.Client
 	adm       *kadm.Client
 	dir       string
-	perDevice int             // positions of each device that are in the topic
-	made      map[string]bool // what else was prepared
+	perDevice int                  // positions of each device that are in the topic
+	made      map[topics.Name]bool // topics that were prepared
+	outputs   []string             // topics to be emptied after each trial
 }
 
 func startSite(ctx context.Context, kind string) (s *site, err error) {
-	s = &site{made: map[string]bool{}}
+	s = &site{made: map[topics.Name]bool{}, outputs: []string{string(topics.ResolveInbox.Name), string(copyTopic)}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.stop())
@@ -119,9 +120,21 @@ func (s *site) load(ctx context.Context, perDevice int) error {
 	return load(ctx, s.client, codec, perDevice)
 }
 
+// once prepares a topic that stays as it is over all rounds.
+func (s *site) once(name topics.Name, prepare func() error) error {
+	if s.made[name] {
+		return nil
+	}
+	s.made[name] = true
+	return prepare()
+}
+
+// output has a topic emptied after each trial.
+func (s *site) output(t topics.Topic) { s.outputs = append(s.outputs, string(t.Name)) }
+
 // forget empties the topics that contestants write to.
 func (s *site) forget(ctx context.Context) error {
-	ends, err := s.adm.ListEndOffsets(ctx, string(topics.ResolveInbox.Name), string(copyTopic))
+	ends, err := s.adm.ListEndOffsets(ctx, s.outputs...)
 	if err == nil {
 		_, err = s.adm.DeleteRecords(ctx, ends.Offsets())
 	}

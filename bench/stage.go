@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"waybill/processors/runtime"
@@ -40,11 +42,18 @@ type running struct {
 func engineConfig(o order) runtime.Config {
 	cfg := runtime.DefaultConfig()
 	cfg.App, cfg.Brokers, cfg.StateDir = o.App, o.Brokers, o.StateDir
+	cfg.StaticMembership = o.Static
+	if o.Mode != "" {
+		cfg.Mode = o.Mode
+	}
 	return cfg
 }
 
 // start runs stages on the engine until they are halted.
 func start(ctx context.Context, cfg runtime.Config, deps runtime.Deps, specs ...stream.Spec) (*running, error) {
+	if os.Getenv("BENCH_LOG") != "" {
+		deps.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
 	engine, err := runtime.New(cfg, deps, specs...)
 	if err != nil {
 		return nil, err
@@ -68,14 +77,34 @@ func (r *running) committed(n int) error {
 
 // until waits for something to be true of the first stage.
 func (r *running) until(holds func(runtime.Stats) bool) error {
-	look := time.NewTicker(2 * time.Millisecond)
+	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
 	for !holds(r.Stats()[0]) {
-		select {
-		case err := <-r.ended:
-			r.ended <- nil // for halted
-			return errors.Join(errors.New("the engine ended before it had done its work"), err)
-		case <-look.C:
+		if err := wait(r, look.C); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wait waits for something to be said, but not for an engine that ended.
+func wait[T any](r *running, said <-chan T) error {
+	select {
+	case err := <-r.ended:
+		r.ended <- nil // for halted
+		return errors.Join(errors.New("the engine ended before it had done its work"), err)
+	case <-said:
+		return nil
+	}
+}
+
+// working waits until all stages work on all their partitions.
+func (r *running) working() error {
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for slices.ContainsFunc(r.Stats(), func(s runtime.Stats) bool { return s.Tasks < partitions || s.Restoring > 0 }) {
+		if err := wait(r, look.C); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -90,4 +119,48 @@ func well(s runtime.Stats, records int) error {
 		return fmt.Errorf("the engine ran, but not as it should for %d records: %+v", records, s)
 	}
 	return nil
+}
+
+// perCommit is how many records went into one commit.
+const perCommit = "records/commit"
+
+// stagePart runs a stage on the engine over a backlog, to the commit of its last record.
+func stagePart(ctx context.Context, o order, m *meter, spec stream.Spec) (trial, error) {
+	codec, err := newCodec(o.Registry)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := start(ctx, engineConfig(o), runtime.Deps{Decoder: codec, Encoder: codec}, spec)
+	if err != nil {
+		return nil, err
+	}
+	before, err := measureStage(engine, o, m)
+	s := engine.Stats()[0]
+	if err := engine.halted(err); err != nil {
+		return nil, err
+	}
+	if err := well(s, o.Records); err != nil {
+		return nil, err
+	}
+	in := float64(s.In - before.In)
+	return trial{perCommit: in / float64(s.Commits-before.Commits), "facts/record": float64(s.Out-before.Out) / in}, nil
+}
+
+// measureStage measures the engine from the end of its warming up to the commit of the last record. It gives what had happened
+// before measuring.
+func measureStage(engine *running, o order, m *meter) (before runtime.Stats, err error) {
+	if err := engine.committed(o.Warm); err != nil {
+		return before, err
+	}
+	err = m.start(func() int {
+		before = engine.Stats()[0]
+		return int(before.In)
+	})
+	if err != nil {
+		return before, err
+	}
+	if err := engine.committed(o.Records); err != nil {
+		return before, err
+	}
+	return before, m.stop(engine.in)
 }

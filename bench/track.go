@@ -9,22 +9,27 @@ import (
 )
 
 const (
-	whoPoll   = "bare poll loop"
-	whoDecode = "bare poll loop, decode"
-	whoCopy   = "bare transactions, copy each record"
-	whoTrack  = "track on the engine, exactly once"
+	whoPoll       = "bare poll loop"
+	whoDecode     = "bare poll loop, decode"
+	whoCopy       = "bare transactions, copy each record"
+	whoTrack      = "track on the engine, exactly once"
+	whoTrackLeast = "track on the engine, at least once"
 )
 
 // trackContests: what positions cost a stage that keeps their devices' state, against a loop that reads them.
 func trackContests() []contest {
-	beside := []string{rate, allocs, allocBytes, "records/commit", "facts/record"}
 	on := func(name, site, kafka string) contest {
+		title := "Positions through track on " + kafka
 		return contest{
-			name: name, site: site, about: "positions through track on " + kafka + ", backlog",
+			name: name, site: site, about: "positions through track on " + kafka + ", a backlog of them",
 			contestants: []contestant{
-				{whoPoll, "poll", backlog}, {whoDecode, "decode", backlog}, {whoCopy, "copy", backlog}, {whoTrack, "track", trackBacklog},
+				{whoPoll, "poll", backlog}, {whoDecode, "decode", backlog}, {whoCopy, "copy", backlog},
+				{whoTrack, "track", trackBacklog(runtime.ExactlyOnce)}, {whoTrackLeast, "track", trackBacklog(runtime.AtLeastOnce)},
 			},
-			tables: []layout{{name, "Positions through track on " + kafka + ", CPU of the consuming process", cpuMicros, whoPoll, beside}},
+			tables: []layout{
+				{held: name, title: title + ", CPU of the consuming process", unit: cpuMicros, base: whoPoll, beside: []string{rate, allocs, allocBytes, perCommit, "facts/record"}},
+				{held: name, title: title + ", exactly once against at least once", unit: cpuMicros, base: whoTrackLeast, only: []string{whoTrack, whoTrackLeast}},
+			},
 		}
 	}
 	return []contest{on("track", embedded, "the embedded Kafka"), on("track-apache", apache, "Apache Kafka")}
@@ -39,53 +44,21 @@ func backlog(ctx context.Context, f *field, s *site, o *order) (func(bool) error
 	return nothingToUndo, s.load(ctx, f.perDevice)
 }
 
-func trackBacklog(ctx context.Context, f *field, s *site, o *order) (func(bool) error, error) {
-	if _, err := backlog(ctx, f, s, o); err != nil {
-		return nil, err
+func trackBacklog(mode runtime.Mode) prepare {
+	return func(ctx context.Context, f *field, s *site, o *order) (func(bool) error, error) {
+		if _, err := backlog(ctx, f, s, o); err != nil {
+			return nil, err
+		}
+		o.Mode = mode
+		return stages(ctx, f, s, o, track.New(track.DefaultConfig()))
 	}
-	return stages(ctx, f, s, o, track.New(track.DefaultConfig()))
 }
 
 // trackPart runs track on the engine, to the commit of the last position.
 func trackPart(ctx context.Context, o order, m *meter) (trial, error) {
-	codec, err := newCodec(o.Registry)
-	if err != nil {
-		return nil, err
+	t, err := stagePart(ctx, o, m, track.New(track.DefaultConfig()))
+	if err == nil && t["facts/record"] == 0 && o.Records >= told*devices {
+		err = fmt.Errorf("track told of no stay in %d positions: it must have refused them", o.Records)
 	}
-	engine, err := start(ctx, engineConfig(o), runtime.Deps{Decoder: codec, Encoder: codec}, track.New(track.DefaultConfig()))
-	if err != nil {
-		return nil, err
-	}
-	before, err := measureStage(engine, o, m)
-	s := engine.Stats()[0]
-	if err := engine.halted(err); err != nil {
-		return nil, err
-	}
-	if err := well(s, o.Records); err != nil {
-		return nil, err
-	}
-	if s.Out == 0 && o.Records >= told*devices {
-		return nil, fmt.Errorf("track told of no stay in %d positions: it must have refused them", o.Records)
-	}
-	in := float64(s.In - before.In)
-	return trial{"records/commit": in / float64(s.Commits-before.Commits), "facts/record": float64(s.Out-before.Out) / in}, nil
-}
-
-// measureStage measures the engine from the end of its warming up to the commit of the last record. It gives what had happened
-// before measuring.
-func measureStage(engine *running, o order, m *meter) (before runtime.Stats, err error) {
-	if err := engine.committed(o.Warm); err != nil {
-		return before, err
-	}
-	err = m.start(func() int {
-		before = engine.Stats()[0]
-		return int(before.In)
-	})
-	if err != nil {
-		return before, err
-	}
-	if err := engine.committed(o.Records); err != nil {
-		return before, err
-	}
-	return before, m.stop(engine.in)
+	return t, err
 }

@@ -105,8 +105,9 @@ func (r *restore) catchUp(ctx context.Context, adm *kadm.Client) error {
 	if err != nil {
 		return err
 	}
-	r.seen.total += max(r.fence+1-c.Next, 0)
-	loading, err := r.store.Load()
+	behind := max(r.fence+1-c.Next, 0)
+	r.seen.total += behind
+	loading, err := r.store.Load(behind)
 	if err != nil {
 		return err
 	}

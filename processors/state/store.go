@@ -64,9 +64,9 @@ type Store struct {
 	db     *pebble.DB
 	lock   *pebble.Lock
 	dir    string
-	tables func() sstable.WriterOptions
-	spoilt bool   // found damaged when it was read
-	value  []byte // of the last Get
+	tables sstable.WriterOptions // of those that are loaded
+	spoilt bool                  // found damaged when it was read
+	value  []byte                // of the last Get
 	key    []byte
 
 	unflushed atomic.Int64 // changes that are in memory alone, about
@@ -117,7 +117,8 @@ func (d *Disk) open(dir string, id ID) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(damaged(fmt.Errorf("open state in %s: %w", dir, err)), lock.Close())
 	}
-	s := &Store{db: db, lock: lock, dir: dir, tables: func() sstable.WriterOptions { return options.MakeWriterOptions(lowest, db.TableFormat()) }}
+	// Of level 0: in a table for the lowest one Pebble hides deletions, since nothing should lie below.
+	s := &Store{db: db, lock: lock, dir: dir, tables: options.MakeWriterOptions(0, db.TableFormat())}
 	if err := s.identify(id); err != nil {
 		s.spoilt = false // Open sets it aside
 		return nil, errors.Join(err, s.Close())
