@@ -343,9 +343,9 @@ func (s *Store) Rederive() error {
 		b.DeleteRange(lower, after(lower), nil)
 	}
 	err = s.Scan([]byte(stream.DerivedFrom), nil, func(key, value []byte) error {
-		c, ok := stream.Derive(key, value)
-		if !ok {
-			return nil
+		c, ok, err := stream.Derive(key, value)
+		if err != nil || !ok {
+			return err
 		}
 		b.Set(append([]byte{keyState}, c.Key...), c.Value, nil)
 		if b.Count() < derivedAtOnce {
