@@ -260,11 +260,37 @@ func TestLockedDirectoryIsLeftAlone(t *testing.T) {
 	d := newDisk(t, t.TempDir())
 	s := open(t, d, someID)
 	defer s.Close()
+	d.patience = 0
 	if _, err := d.Open(someID); !errors.Is(err, ErrLocked) {
 		t.Errorf("got %v, want that it is in use", err)
 	}
 	if got := entries(t, d.root, someID); len(got) != 1 {
 		t.Errorf("directories %q: a store in use was set aside", got)
+	}
+}
+
+// Who opens a store waits for one who is about to leave it.
+func TestOpenWaitsForTheOneBefore(t *testing.T) {
+	d := newDisk(t, t.TempDir())
+	s := open(t, d, someID)
+	opened := make(chan *Store)
+	go func() {
+		s, err := d.Open(someID)
+		if err != nil {
+			t.Error(err)
+		}
+		opened <- s
+	}()
+	select {
+	case <-opened:
+		t.Error("opened twice")
+	case <-time.After(100 * time.Millisecond):
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s := <-opened; s != nil {
+		_ = s.Close()
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
@@ -43,9 +44,10 @@ const (
 
 // Disk is where the stores of a process live. They share a cache.
 type Disk struct {
-	root  string
-	log   *slog.Logger
-	cache *pebble.Cache
+	root     string
+	log      *slog.Logger
+	cache    *pebble.Cache
+	patience time.Duration // with who has a directory open
 }
 
 // NewDisk makes the directory root, if it is not there, and a cache of the given size in bytes for all stores in it.
@@ -53,7 +55,7 @@ func NewDisk(root string, cacheBytes int64, log *slog.Logger) (*Disk, error) {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w: point it to a volume this process may write", err)
 	}
-	return &Disk{root: root, log: log, cache: pebble.NewCache(cacheBytes)}, nil
+	return &Disk{root: root, log: log, cache: pebble.NewCache(cacheBytes), patience: 10 * time.Second}, nil
 }
 
 // Close gives the cache back. All stores must be closed.
@@ -108,7 +110,7 @@ func (d *Disk) open(dir string, id ID) (*Store, error) {
 	if err := foreign(dir); err != nil {
 		return nil, err
 	}
-	lock, err := pebble.LockDirectory(dir, vfs.Default)
+	lock, err := d.lock(dir)
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w (%w)", dir, ErrLocked, err)
 	}
@@ -124,6 +126,16 @@ func (d *Disk) open(dir string, id ID) (*Store, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// lock waits a while for who has the directory: a predecessor that is about to end, or somebody who looks into it.
+func (d *Disk) lock(dir string) (*pebble.Lock, error) {
+	for end := time.Now().Add(d.patience); ; time.Sleep(50 * time.Millisecond) {
+		lock, err := pebble.LockDirectory(dir, vfs.Default)
+		if err == nil || time.Now().After(end) {
+			return lock, err
+		}
+	}
 }
 
 // foreign refuses a directory with files in it that are not Pebble's.
@@ -332,9 +344,9 @@ func (s *Store) Rederive() error {
 		b.DeleteRange(lower, after(lower), nil)
 	}
 	err = s.Scan([]byte(stream.DerivedFrom), nil, func(key, value []byte) error {
-		c, ok := stream.Derive(key, value)
-		if !ok {
-			return nil
+		c, ok, err := stream.Derive(key, value)
+		if err != nil || !ok {
+			return err
 		}
 		b.Set(append([]byte{keyState}, c.Key...), c.Value, nil)
 		if b.Count() < derivedAtOnce {

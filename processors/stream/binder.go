@@ -439,13 +439,19 @@ func (b *Binder) evict(budget int) {
 }
 
 // Derive gives the entry of a derived index that follows from a change restored from a changelog, and whether there is one.
-// Before the first of them, everything that begins with DerivedPrefix is to be removed.
-func Derive(key, value []byte) (Change, bool) {
+// Before the first of them, everything that begins with DerivedPrefix is to be removed. The error is of a timer that this program
+// cannot read: passed over, it would never fire.
+func Derive(key, value []byte) (c Change, follows bool, err error) {
 	rest, ok := strings.CutPrefix(string(key), DerivedFrom)
-	if !ok || len(value) != 1+8 {
-		return Change{}, false
+	if !ok {
+		return c, false, nil
 	}
-	return Change{Key: appendDue(nil, int64(binary.BigEndian.Uint64(value[1:])), rest), Value: []byte{}, Derived: true}, true
+	if len(value) != 1+8 || value[0] != timerForm.version {
+		if err := timerForm.decode(value, new(due)); err != nil {
+			return c, false, fmt.Errorf("read state %q: %w", key, err)
+		}
+	}
+	return Change{Key: appendDue(nil, int64(binary.BigEndian.Uint64(value[1:])), rest), Value: []byte{}, Derived: true}, true, nil
 }
 
 // How keys of derived entries begin, and of those that they follow from.

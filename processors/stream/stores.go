@@ -20,8 +20,12 @@ type Option func(*store)
 
 // Migrated says that the form of a store's values is now the given version, from 2 up to 255, and how to read older ones: migrate gets the
 // version and the bytes of an old value and fills into, a new record of today's type. Values are written anew when they are next changed.
-// A store without this option is of version 1. An Avro schema of a state record never changes without it.
+// A store without this option is of version 1. An Avro schema of a state record never changes without it: the old one stays beside the new
+// one under another name, to read old values with.
 func Migrated(version byte, migrate func(from byte, old []byte, into avro.Record) error) Option {
+	if version < 2 || migrate == nil {
+		panic(fmt.Sprintf("stream: a migration to version %d: want 2 or more, and a function that migrates", version))
+	}
 	return func(s *store) { s.version, s.migrate = version, migrate }
 }
 

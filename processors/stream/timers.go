@@ -61,8 +61,10 @@ func (a timer) compare(b timer) int {
 }
 
 func newTimers(b *Binder) *timers {
-	return &timers{b: b, no: b.open(store{name: timerStore, kind: TimerKind, record: func() avro.Record { return new(due) }, size: 32, version: 1})}
+	return &timers{b: b, no: b.open(timerForm)}
 }
+
+var timerForm = store{name: timerStore, kind: TimerKind, record: func() avro.Record { return new(due) }, size: 32, version: 1}
 
 func (t *timers) set(s *scope, name string, at int64) {
 	c := t.b.entry(s, t.no, name)

@@ -61,8 +61,8 @@ func (c *comparison) wrong(key, value []byte) string {
 
 // derives looks for what follows from an entry.
 func (c *comparison) derives(key, value []byte) error {
-	want, ok := stream.Derive(key, value)
-	if !ok {
+	want, _, err := stream.Derive(key, value)
+	if err != nil {
 		return nil // it cannot be read, which is told already
 	}
 	have, err := c.at.Get(want.Key)
@@ -94,8 +94,11 @@ func (c *comparison) derived(key []byte) error {
 		return nil
 	}
 	value, err := c.at.Get(from)
-	if want, ok := stream.Derive(from, value); err == nil && (!ok || !bytes.Equal(want.Key, key)) {
+	if err != nil {
+		return err
+	}
+	if want, _, err := stream.Derive(from, value); err != nil || !bytes.Equal(want.Key, key) {
 		c.differs(from, "the index of what is due has it at an instant for which it is not set")
 	}
-	return err
+	return nil
 }

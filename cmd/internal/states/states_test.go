@@ -266,7 +266,7 @@ func TestDifferencesAreFound(t *testing.T) {
 	k := b.keyIn(1)
 	good := append([]byte{1}, (&avro.PartnerMessage{Line: 1}).Append(nil)...)
 	due := func(at byte) []byte { return append([]byte{1}, 0, 0, 0, 0, 0, 0, 0, at) }
-	derived, _ := stream.Derive(key("timer", "stranger", "alarm"), due(9))
+	derived, _, _ := stream.Derive(key("timer", "stranger", "alarm"), due(9))
 	for _, c := range []struct {
 		name   string
 		change stream.Change
