@@ -179,6 +179,8 @@ func TestTLS(t *testing.T) {
 	_, k := kafka(t, kfake.TLS(ours.server()))
 	stranger := others.client(t.TempDir(), "stranger")
 	stranger.CAFile = ours.file
+	distrustful := ours.client(t.TempDir(), "waybill")
+	distrustful.CAFile = others.file
 	tests := []struct {
 		name string
 		tls  config.TLS
@@ -187,7 +189,7 @@ func TestTLS(t *testing.T) {
 		{"both know each other", ours.client(t.TempDir(), "waybill"), true},
 		{"a client without certificate", config.TLS{Enabled: true, CAFile: ours.file}, false},
 		{"a client of another authority", stranger, false},
-		{"a server of an authority we do not know", config.TLS{Enabled: true}, false},
+		{"a server of an authority we do not know", distrustful, false},
 		{"in the clear", config.TLS{}, false},
 	}
 	for _, tc := range tests {
