@@ -136,9 +136,13 @@ func TestPhases(t *testing.T) {
 			t.Errorf("while it runs: %d %s", code, body)
 		}
 		cancel()
-		for { // told by a goroutine of the context's
-			if code, body := get(t, s, "/readyz"); code == 503 && strings.Contains(body, "not ready, stopping") {
+		for end := time.Now().Add(10 * time.Second); ; { // told by a goroutine of the context's
+			code, body := get(t, s, "/readyz")
+			if code == 503 && strings.Contains(body, "not ready, stopping") {
 				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("while it stops: %d %s", code, body)
 			}
 		}
 		return errors.New("its own")
