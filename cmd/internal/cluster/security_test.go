@@ -77,11 +77,11 @@ func (a *authority) sign(name string) (cert, key []byte) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	raw, err := x509.MarshalECPrivateKey(k)
+	raw, err := x509.MarshalPKCS8PrivateKey(k)
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: raw})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})
 }
 
 // server is the TLS of a server on this machine that wants to know its clients.
