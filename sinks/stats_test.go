@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"waybill/sinks"
 	"waybill/topics"
 	"waybill/topics/fault"
@@ -80,10 +82,20 @@ func TestARefusedBlockIsAFailureUntilItIsStored(t *testing.T) {
 		m.before = func(*sinks.Block) error { return nil }
 		return nil
 	}
+	fetch := make(chan struct{})
+	k.Cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.Cluster.SleepControl(func() { <-fetch })
+		return nil, nil, false
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 	defer func() { cancel(); <-ended }()
+	for range 3 { // steps that go well, having nothing to write
+		last := s.Stats().Beat
+		seen(t, s, "another step", func(s sinks.Stats) bool { return s.Joined && s.Beat.After(last) })
+	}
+	close(fetch)
 	<-waiting
 	if now := s.Stats(); !strings.Contains(now.Failing, "no such column") {
 		t.Errorf("before it is written again: %+v", now)

@@ -24,6 +24,11 @@ type ApacheOptions struct {
 	Brokers int    // 0: one. Of three each topic should have three replicas; two of them must be in sync for a write
 	HeapMB  int    // of each broker; 0: 512
 	Host    string // address of this machine's own to listen on; empty: 127.0.0.1
+
+	// Door is a second listener of each broker, at which clients must show who they are: its security protocol, such as
+	// SASL_SSL; empty: none. DoorConfig are its properties, without listener.name and such before them.
+	Door       string
+	DoorConfig []string
 }
 
 // ApacheKafka is a cluster of real brokers in KRaft mode, each combined with a controller, each in a process of its own.
@@ -50,7 +55,7 @@ func StartApacheCluster(ctx context.Context, dir string, o ApacheOptions) (*Apac
 		return nil, fmt.Errorf("start Kafka in %s: to Kafka a comma parts two folders: take a path without one", dir)
 	}
 	o.Brokers, o.HeapMB, o.Host = max(o.Brokers, 1), cmp.Or(o.HeapMB, 512), cmp.Or(o.Host, "127.0.0.1")
-	ports, err := freePorts(o.Host, 2*o.Brokers)
+	ports, err := freePorts(o.Host, 3*o.Brokers)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +64,8 @@ func StartApacheCluster(ctx context.Context, dir string, o ApacheOptions) (*Apac
 	for i := range o.Brokers {
 		n := &apacheNode{
 			id: i + 1, java: java, classpath: filepath.Join(lib, "*"), heapMB: o.HeapMB, dir: filepath.Join(dir, fmt.Sprint("broker-", i+1)),
-			broker: fmt.Sprintf("%s:%d", o.Host, ports[2*i]), controller: fmt.Sprintf("%s:%d", o.Host, ports[2*i+1]),
+			broker: fmt.Sprintf("%s:%d", o.Host, ports[3*i]), controller: fmt.Sprintf("%s:%d", o.Host, ports[3*i+1]),
+			door: fmt.Sprintf("%s:%d", o.Host, ports[3*i+2]), protocol: o.Door, doorConfig: o.DoorConfig,
 		}
 		k.nodes = append(k.nodes, n)
 		voters = append(voters, fmt.Sprintf("%d@%s", n.id, n.controller))
@@ -129,11 +135,9 @@ func clusterID() string {
 
 func (n *apacheNode) properties(voters []string) string {
 	copies, inSync := min(len(voters), 3), max(min(len(voters), 3)-1, 1)
-	return strings.Join([]string{
+	return strings.Join(append(n.listeners(),
 		"process.roles=broker,controller", fmt.Sprint("node.id=", n.id),
-		"controller.quorum.voters=" + strings.Join(voters, ","), "controller.listener.names=CONTROLLER",
-		"listeners=PLAINTEXT://" + n.broker + ",CONTROLLER://" + n.controller, "advertised.listeners=PLAINTEXT://" + n.broker,
-		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT", "inter.broker.listener.name=PLAINTEXT",
+		"controller.quorum.voters=" + strings.Join(voters, ","), "controller.listener.names=CONTROLLER", "inter.broker.listener.name=PLAINTEXT",
 		"log.dirs=" + filepath.Join(n.dir, "data"),
 		fmt.Sprint("default.replication.factor=", copies), fmt.Sprint("min.insync.replicas=", inSync),
 		fmt.Sprint("offsets.topic.replication.factor=", copies), "offsets.topic.num.partitions=4",
@@ -147,7 +151,29 @@ func (n *apacheNode) properties(voters []string) string {
 		"broker.session.timeout.ms=3000", "broker.heartbeat.interval.ms=500",
 		"log.cleaner.backoff.ms=200", "log.segment.delete.delay.ms=500", "log.initial.task.delay.ms=500",
 		"log.index.size.max.bytes=65536", "auto.leader.rebalance.enable=false",
-	}, "\n") + "\n"
+	), "\n") + "\n"
+}
+
+// listeners are properties.
+func (n *apacheNode) listeners() []string {
+	listen, advertise, protocols := "PLAINTEXT://"+n.broker+",CONTROLLER://"+n.controller, "PLAINTEXT://"+n.broker, "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
+	var more []string
+	if n.protocol != "" {
+		listen, advertise, protocols = listen+",DOOR://"+n.door, advertise+",DOOR://"+n.door, protocols+",DOOR:"+n.protocol
+		for _, p := range n.doorConfig {
+			more = append(more, "listener.name.door."+p)
+		}
+	}
+	return append(more, "listeners="+listen, "advertised.listeners="+advertise, "listener.security.protocol.map="+protocols)
+}
+
+// Doors lists host:port of every broker's second listener.
+func (k *ApacheKafka) Doors() []string {
+	var all []string
+	for _, n := range k.nodes {
+		all = append(all, n.door)
+	}
+	return all
 }
 
 // Brokers lists host:port of every broker, those that are down included.

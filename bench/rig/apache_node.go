@@ -20,6 +20,8 @@ type apacheNode struct {
 	heapMB             int
 	dir                string
 	broker, controller string // host:port
+	door, protocol     string // of the second listener
+	doorConfig         []string
 
 	cmd  *exec.Cmd // nil before the first start
 	done chan struct{}

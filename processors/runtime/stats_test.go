@@ -20,12 +20,13 @@ func TestStatsTellWhatHappened(t *testing.T) {
 	if s := first.Stats()[0]; s.Joined || len(s.Partitions) != 0 {
 		t.Errorf("after it left: joined %v with %v", s.Joined, s.Partitions)
 	}
+	k.send(t, 200, 20)
 	k.produce(t, &kgo.Record{Topic: string(inbox.Name), Partition: byKey, Key: []byte("key-1"), Value: encoded(&avro.PartnerMessage{Format: "poison"})})
 	began := time.Now()
 	in := start(t, testConfig(k, "a", t.TempDir()), nil, counting()) // elsewhere, so that it restores
 	eventually(t, "the poison is buried and all partitions work", func() bool {
 		s := in.Stats()[0]
-		return s.DeadLetters == 1 && len(s.Partitions) == int(inbox.Partitions) && s.Restoring == 0
+		return s.DeadLetters == 1 && s.In == 201 && len(s.Partitions) == int(inbox.Partitions) && s.Restoring == 0
 	})
 	s := in.Stats()[0]
 	for i, p := range s.Partitions {

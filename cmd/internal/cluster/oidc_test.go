@@ -26,12 +26,15 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	p.form = r.PostForm
 	id, secret, ok := r.BasicAuth()
+	if !ok { // the other way that RFC 6749 allows
+		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+	}
 	w.Header().Set("Content-Type", "application/json")
 	switch {
 	case p.broken:
 		w.WriteHeader(http.StatusBadGateway)
 		fmt.Fprintf(w, "<html>you sent %s", secret)
-	case !ok || id != "waybill" || secret != p.secret:
+	case id != "waybill" || secret != p.secret:
 		w.WriteHeader(http.StatusUnauthorized)
 		fmt.Fprintf(w, `{"error":"invalid_client","error_description":"%s is wrong"}`, secret)
 	default:

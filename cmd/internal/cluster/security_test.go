@@ -77,11 +77,11 @@ func (a *authority) sign(name string) (cert, key []byte) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	raw, err := x509.MarshalECPrivateKey(k)
+	raw, err := x509.MarshalPKCS8PrivateKey(k)
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: raw})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})
 }
 
 // server is the TLS of a server on this machine that wants to know its clients.
@@ -179,6 +179,8 @@ func TestTLS(t *testing.T) {
 	_, k := kafka(t, kfake.TLS(ours.server()))
 	stranger := others.client(t.TempDir(), "stranger")
 	stranger.CAFile = ours.file
+	distrustful := ours.client(t.TempDir(), "waybill")
+	distrustful.CAFile = others.file
 	tests := []struct {
 		name string
 		tls  config.TLS
@@ -187,7 +189,7 @@ func TestTLS(t *testing.T) {
 		{"both know each other", ours.client(t.TempDir(), "waybill"), true},
 		{"a client without certificate", config.TLS{Enabled: true, CAFile: ours.file}, false},
 		{"a client of another authority", stranger, false},
-		{"a server of an authority we do not know", config.TLS{Enabled: true}, false},
+		{"a server of an authority we do not know", distrustful, false},
 		{"in the clear", config.TLS{}, false},
 	}
 	for _, tc := range tests {

@@ -26,6 +26,15 @@ type Part struct {
 	Partitions int       `json:"partitions"`
 	Working    int       `json:"working"`
 	Waiting    []Waiting `json:"waiting,omitempty"`
+	Paused     []Paused  `json:"paused,omitempty"`
+}
+
+// Paused is a partition that is not read because too much of what it says cannot be used. Others go on, so the process is
+// ready all the same: no other could do better.
+type Paused struct {
+	Topic     string    `json:"topic"`
+	Partition int32     `json:"partition"`
+	Until     time.Time `json:"until"` // then it is tried again
 }
 
 // Waiting is a partition that is not at work yet.
@@ -62,6 +71,9 @@ func report(from *Source, stopping bool) Report {
 func stage(s runtime.Stats) Part {
 	p := Part{Name: s.Stage, Partitions: len(s.Partitions)}
 	for _, at := range s.Partitions {
+		if !at.Paused.IsZero() {
+			p.Paused = append(p.Paused, Paused{at.Topic, at.Partition, at.Paused})
+		}
 		if at.Working {
 			p.Working++
 			continue
@@ -134,6 +146,11 @@ func (r Report) write(w io.Writer) error {
 		}
 		for _, at := range p.Waiting {
 			if _, err := fmt.Fprintf(w, "  %16d %s\n", at.Partition, at); err != nil {
+				return err
+			}
+		}
+		for _, at := range p.Paused {
+			if _, err := fmt.Fprintf(w, "  %16d of %s is paused until %s: see `waybill dlq ls`\n", at.Partition, at.Topic, at.Until.UTC().Format(time.RFC3339)); err != nil {
 				return err
 			}
 		}

@@ -92,6 +92,7 @@ func (m metrics) stage(s runtime.Stats) {
 	m.counter(s.Aborts, "aborts", "Transactions aborted, by a rebalance or a fault that is tried again.", l)
 	m.counter(s.Doubtful, "doubtful_ticks", "Ticks that moved no time: the broker's clock and their sender's lie further apart than ticks.max_skew.", l)
 	m.counter(s.Rebuilds, "rebuilds", "Lanes closed and opened anew because the outcome of something was unknown.", l)
+	m.counter(s.Pauses, "source_pauses", "Sources paused because too much of what they say cannot be used.", l)
 	m.counter(s.Restored, "restored_records", "Changelog records read to restore state.", l)
 	m.counter(s.Hits, "decoded_cache_hits", "Reads of state that found their value decoded in memory.", l)
 	m.counter(s.Misses, "decoded_cache_misses", "Reads of state that had to look at the local store.", l)
@@ -121,6 +122,7 @@ func (m metrics) partitions(s runtime.Stats) {
 	for _, p := range s.Partitions {
 		l := at(s.Stage, p.Topic, p.Partition)
 		m.gauge(truth(p.Working), "partition_working", "Whether the partition is at work; else it is restored.", l)
+		m.gauge(truth(!p.Paused.IsZero()), "source_paused", "Whether the partition is not read because too much of what it says cannot be used.", l)
 		if !p.Working {
 			m.gauge(float64(p.Restore.Done), "restore_done_records", "Changelog records read of a restore under way.", l)
 			m.gauge(float64(p.Restore.Total), "restore_total_records", "Changelog records of a restore under way.", l)

@@ -51,6 +51,7 @@ func ask(t *testing.T, s *Server, path string) (int, string) {
 var (
 	working = runtime.PartitionStats{Topic: "in", Partition: 0, Working: true, State: state.Size{DiskBytes: 4096, Keys: 17}, Tallies: map[string]int64{"parked_facts": 3}}
 	fenced  = runtime.PartitionStats{Topic: "in", Partition: 4}
+	paused  = runtime.PartitionStats{Topic: "in", Partition: 6, Working: true, Paused: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)}
 	halfway = runtime.PartitionStats{Topic: "in", Partition: 5, Restore: runtime.Progress{Done: 100, Total: 400, Took: 4 * time.Second}}
 )
 
@@ -58,7 +59,7 @@ func stageOf(joined bool, partitions ...runtime.PartitionStats) runtime.Stats {
 	var h meter.Histogram
 	h.Observe(250*time.Millisecond, 7)
 	return runtime.Stats{
-		Stage: "loads", Joined: joined, Beat: time.Now(), Partitions: partitions, In: 70, Out: 40, Commits: 9, Aborts: 2, Rebuilds: 1, Hits: 11, Misses: 12,
+		Stage: "loads", Joined: joined, Beat: time.Now(), Partitions: partitions, In: 70, Out: 40, Commits: 9, Aborts: 2, Rebuilds: 1, Pauses: 2, Hits: 11, Misses: 12,
 		Reasons: map[string]int64{"AVRO": 5, "BAD_KEY": 6}, EndToEnd: h.Snapshot(), CommitTime: h.Snapshot(), CycleTime: h.Snapshot(),
 	}
 }
@@ -90,6 +91,7 @@ func TestReadiness(t *testing.T) {
 	}{
 		{"all at work", State{[]runtime.Stats{stageOf(true, working)}, sinkOf("")}, 200, []string{"ready, running", "loads", "1 of 1 partitions at work", "consumes 1 partitions"}},
 		{"no sink here", State{[]runtime.Stats{stageOf(true, working)}, nil}, 200, []string{"ready, running"}},
+		{"a source is paused", State{[]runtime.Stats{stageOf(true, working, paused)}, nil}, 200, []string{"2 of 2 partitions", "6 of in is paused until 2026-03-02T12:00:00Z"}},
 		{"others have all", State{[]runtime.Stats{stageOf(true)}, nil}, 200, []string{"stands by"}},
 		{"no share yet", State{[]runtime.Stats{stageOf(false)}, nil}, 503, []string{"not ready, running", "waits for its share"}},
 		{"restores", State{[]runtime.Stats{stageOf(true, working, fenced, halfway)}, nil}, 503, []string{
@@ -136,9 +138,13 @@ func TestPhases(t *testing.T) {
 			t.Errorf("while it runs: %d %s", code, body)
 		}
 		cancel()
-		for { // told by a goroutine of the context's
-			if code, body := get(t, s, "/readyz"); code == 503 && strings.Contains(body, "not ready, stopping") {
+		for end := time.Now().Add(10 * time.Second); ; { // told by a goroutine of the context's
+			code, body := get(t, s, "/readyz")
+			if code == 503 && strings.Contains(body, "not ready, stopping") {
 				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("while it stops: %d %s", code, body)
 			}
 		}
 		return errors.New("its own")
@@ -190,7 +196,7 @@ func TestOnlyWhatMakesNoMoveIsDead(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	s := listen(t, nil)
 	oldest := time.Now().Add(-90 * time.Second)
-	s.Show(source(State{[]runtime.Stats{stageOf(true, working, halfway)}, sinkOf("no such table")},
+	s.Show(source(State{[]runtime.Stats{stageOf(true, working, halfway, paused)}, sinkOf("no such table")},
 		runtime.Behind{Group: "loads", Topic: "in", Partition: 0, Records: 12, Oldest: oldest},
 		runtime.Behind{Group: "loads", Topic: "in", Partition: 5, Records: 13},
 		runtime.Behind{Group: "loads", Topic: "in", Partition: 9, Records: 14}, // not ours any more
@@ -216,6 +222,9 @@ func TestMetrics(t *testing.T) {
 		`waybill_cycle_duration_seconds_count{stage="loads"} 7`,
 		`waybill_partition_working{partition="0",stage="loads",topic="in"} 1`,
 		`waybill_partition_working{partition="5",stage="loads",topic="in"} 0`,
+		`waybill_source_paused{partition="0",stage="loads",topic="in"} 0`,
+		`waybill_source_paused{partition="6",stage="loads",topic="in"} 1`,
+		`waybill_source_pauses_total{stage="loads"} 2`,
 		`waybill_restore_done_records{partition="5",stage="loads",topic="in"} 100`,
 		`waybill_restore_total_records{partition="5",stage="loads",topic="in"} 400`,
 		`waybill_restore_left_seconds{partition="5",stage="loads",topic="in"} 12`,
