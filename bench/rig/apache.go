@@ -137,8 +137,8 @@ func (n *apacheNode) properties(voters []string) string {
 	copies, inSync := min(len(voters), 3), max(min(len(voters), 3)-1, 1)
 	return strings.Join(append(n.listeners(),
 		"process.roles=broker,controller", fmt.Sprint("node.id=", n.id),
-		"controller.quorum.voters=" + strings.Join(voters, ","), "controller.listener.names=CONTROLLER", "inter.broker.listener.name=PLAINTEXT",
-		"log.dirs=" + filepath.Join(n.dir, "data"),
+		"controller.quorum.voters="+strings.Join(voters, ","), "controller.listener.names=CONTROLLER", "inter.broker.listener.name=PLAINTEXT",
+		"log.dirs="+filepath.Join(n.dir, "data"),
 		fmt.Sprint("default.replication.factor=", copies), fmt.Sprint("min.insync.replicas=", inSync),
 		fmt.Sprint("offsets.topic.replication.factor=", copies), "offsets.topic.num.partitions=4",
 		fmt.Sprint("transaction.state.log.replication.factor=", copies), fmt.Sprint("transaction.state.log.min.isr=", inSync), "transaction.state.log.num.partitions=4",
