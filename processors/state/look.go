@@ -97,6 +97,9 @@ func look(f Found, log *slog.Logger) (*Store, error) {
 	}
 	s := &Store{db: db, lock: lock, dir: f.Dir, looking: true}
 	was, err := s.get([]byte(keyIdentity))
+	if err == nil && was == nil { // its instance was killed before anything was brought to disk; whoever opens it next fills it
+		err = ErrNoState
+	}
 	if err == nil && !f.Aside && string(was) != f.ID.String() {
 		err = fmt.Errorf("it holds the state of %q: whoever opens it next for %s sets it aside", was, f.ID)
 	}
