@@ -8,12 +8,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2/objstorage"
 	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"waybill/processors/stream"
 )
@@ -83,8 +82,8 @@ const tableFile = "restoring.sst"
 
 // ingest writes one table. The checkpoint stands in it too: as every write holds one, Pebble keeps this one behind those before it.
 func (l *Loading) ingest(c Checkpoint) error {
-	path := filepath.Join(l.s.dir, tableFile)
-	f, err := newTable(path)
+	path := l.s.fs.PathJoin(l.s.dir, tableFile)
+	f, err := newTable(l.s.fs, path)
 	if err != nil {
 		return err
 	}
@@ -97,7 +96,7 @@ func (l *Loading) ingest(c Checkpoint) error {
 		err = l.s.db.Ingest(context.Background(), []string{path})
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(path))
+		return errors.Join(err, l.s.fs.Remove(path))
 	}
 	return nil
 }
@@ -226,17 +225,16 @@ func window(key []byte) uint64 {
 	return binary.BigEndian.Uint64(b[:])
 }
 
-// table is a file as Pebble's table writer wants it. Pebble's own writes each block of 4 KB by itself, and waits for the disk in the end. What a
-// power failure takes is found by its checksum and restored once more; nobody else can take anything.
+// table is a file as Pebble's table writer wants it. Pebble's own writes each block by itself.
 type table struct {
-	file *os.File
+	file vfs.File
 	*bufio.Writer
 }
 
 var _ objstorage.Writable = table{}
 
-func newTable(path string) (table, error) {
-	f, err := os.Create(path)
+func newTable(fs vfs.FS, path string) (table, error) {
+	f, err := fs.Create(path, vfs.WriteCategoryUnspecified)
 	return table{f, bufio.NewWriterSize(f, 256<<10)}, err
 }
 
@@ -247,7 +245,7 @@ func (t table) Write(p []byte) error {
 }
 
 // Finish implements objstorage.Writable.
-func (t table) Finish() error { return errors.Join(t.Flush(), t.file.Close()) }
+func (t table) Finish() error { return errors.Join(t.Flush(), t.file.Sync(), t.file.Close()) }
 
 // Abort implements objstorage.Writable.
 func (t table) Abort() { _ = t.file.Close() }

@@ -6,13 +6,14 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // options: bloom filters because most reads of a growing state are for keys that are not there [measured: without them and
 // a cache, reads fall from 100,000 to 26,000 a second]; no log and no sync because the changelog is both.
 func (d *Disk) options(lock *pebble.Lock) *pebble.Options {
 	o := &pebble.Options{
-		Cache: d.cache, DisableWAL: true, Lock: lock, FormatMajorVersion: pebble.FormatNewest,
+		FS: unsynced{vfs.Default}, Cache: d.cache, DisableWAL: true, Lock: lock, FormatMajorVersion: pebble.FormatNewest,
 		MemTableSize: 8 << 20, MaxOpenFiles: 256, Logger: quiet{d.log},
 		// Without this Pebble ends the process, and each one after it. The read that met the damage returns it.
 		EventListener: &pebble.EventListener{DataCorruption: func(i pebble.DataCorruptionInfo) {
@@ -24,7 +25,6 @@ func (d *Disk) options(lock *pebble.Lock) *pebble.Options {
 		o.Levels[i].BlockSize = 8 << 10 // twice Pebble's: a restore takes a tenth less, a read out of the cache a tenth more [measured]
 	}
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
-	o.EnsureDefaults()
 	return o
 }
 

@@ -66,6 +66,7 @@ type Store struct {
 	db     *pebble.DB
 	lock   *pebble.Lock
 	dir    string
+	fs     vfs.FS
 	tables sstable.WriterOptions // of those that are loaded
 	spoilt bool                  // found damaged when it was read
 	value  []byte                // of the last Get
@@ -120,7 +121,7 @@ func (d *Disk) open(dir string, id ID) (*Store, error) {
 		return nil, errors.Join(damaged(fmt.Errorf("open state in %s: %w", dir, err)), lock.Close())
 	}
 	// Of level 0: in a table for the lowest one Pebble hides deletions, since nothing should lie below.
-	s := &Store{db: db, lock: lock, dir: dir, tables: options.MakeWriterOptions(0, db.TableFormat())}
+	s := &Store{db: db, lock: lock, dir: dir, fs: options.FS, tables: options.MakeWriterOptions(0, db.TableFormat())}
 	if err := s.identify(id); err != nil {
 		s.spoilt = false // Open sets it aside
 		return nil, errors.Join(err, s.Close())
