@@ -25,13 +25,30 @@ func (s *Server) watchLag(ctx context.Context) {
 	}
 }
 
-// lookAtLag keeps the last answer where there is no new one: the age of what was left grows by itself.
+// lags is the last answer.
+type lags struct {
+	behind []runtime.Behind
+	at     time.Time // when it was given; zero: looks fail since, and what was left then may be left still
+	failed int64     // looks so far
+}
+
+// age is how old what was left was when it was seen. It does not grow until the next look: a record that was being worked on
+// at the moment would look like seconds of lag.
+func (l lags) age(b runtime.Behind, now time.Time) time.Duration {
+	if l.at.IsZero() {
+		return max(now.Sub(b.Oldest), 0)
+	}
+	return max(l.at.Sub(b.Oldest), 0)
+}
+
+// lookAtLag keeps the last answer where there is no new one.
 func (s *Server) lookAtLag(ctx context.Context) {
 	from, _ := s.asked()
 	if from == nil {
 		return
 	}
-	lags, err := from.Behind(ctx, ownedBy(from.Look()))
+	asked := time.Now()
+	behind, err := from.Behind(ctx, ownedBy(from.Look()))
 	if ctx.Err() != nil {
 		return
 	}
@@ -41,19 +58,21 @@ func (s *Server) lookAtLag(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		s.blind++
+		s.lags.failed++
+		s.lags.at = time.Time{}
 		return
 	}
-	s.lags = lags
+	s.lags.behind, s.lags.at = behind, asked
 }
 
 // behind is the last look at what is still owned.
-func (s *Server) behind(now State) (lags []runtime.Behind, blind int64) {
+func (s *Server) behind(now State) lags {
 	owned := ownedBy(now)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lags = slices.DeleteFunc(slices.Clone(s.lags), func(b runtime.Behind) bool { return !owned(b.Group, b.Topic, b.Partition) })
-	return lags, s.blind
+	last := s.lags
+	last.behind = slices.DeleteFunc(slices.Clone(last.behind), func(b runtime.Behind) bool { return !owned(b.Group, b.Topic, b.Partition) })
+	return last
 }
 
 // seat is a partition of a stage.

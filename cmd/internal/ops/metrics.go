@@ -36,8 +36,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	if now.Sink != nil {
 		m.sink(*now.Sink)
 	}
-	lags, blind := c.behind(now)
-	m.lags(lags, blind)
+	m.lags(c.behind(now))
 }
 
 type metrics struct {
@@ -156,9 +155,9 @@ func (m metrics) sink(s sinks.Stats) {
 	m.membership(s.Joined, s.Beat, SinkStage)
 }
 
-func (m metrics) lags(lags []runtime.Behind, blind int64) {
-	m.counter(blind, "lag_looks_failed", "Looks at the lag that failed; the figures are older then.", nil)
-	for _, b := range lags {
+func (m metrics) lags(last lags) {
+	m.counter(last.failed, "lag_looks_failed", "Looks at the lag that failed; the figures are older then.", nil)
+	for _, b := range last.behind {
 		l := at(b.Group, b.Topic, b.Partition)
 		m.gauge(float64(b.Records), "lag_records", "Offsets from the oldest record not yet worked on to the last stable one.", l)
 		if b.Records > 0 && b.Oldest.IsZero() {
@@ -166,7 +165,7 @@ func (m metrics) lags(lags []runtime.Behind, blind int64) {
 		}
 		age := 0.0
 		if b.Records > 0 {
-			age = max(0, m.now.Sub(b.Oldest).Seconds())
+			age = last.age(b, m.now).Seconds()
 		}
 		m.gauge(age, "lag_seconds", "Age of the oldest record not yet worked on.", l)
 	}

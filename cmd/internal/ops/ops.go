@@ -48,8 +48,7 @@ type Server struct {
 	mu       sync.Mutex
 	source   *Source // nil: the process is starting
 	stopping bool
-	lags     []runtime.Behind
-	blind    int64 // looks at the lag that failed
+	lags     lags
 }
 
 // Listen takes the address, so that one that is taken is told before anything else begins.

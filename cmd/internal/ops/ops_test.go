@@ -261,6 +261,21 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// A record that is being worked on while somebody looks must not look like lag until the next look.
+func TestAgeGrowsOnlyWhereNobodyCanLook(t *testing.T) {
+	seen := time.Now()
+	b := runtime.Behind{Records: 1, Oldest: seen.Add(-time.Second)}
+	if got := (lags{at: seen}).age(b, seen.Add(9*time.Second)); got != time.Second {
+		t.Errorf("seen nine seconds ago at the age of a second: %s", got)
+	}
+	if got := (lags{}).age(b, seen.Add(9*time.Second)); got != 10*time.Second {
+		t.Errorf("looks fail since: %s, want 10s", got)
+	}
+	if got := (lags{at: seen}).age(runtime.Behind{Records: 1, Oldest: seen.Add(time.Hour)}, seen); got != 0 {
+		t.Errorf("the broker's clock is ahead: %s, want 0s", got)
+	}
+}
+
 // What cannot be seen keeps its last figures and is counted.
 func TestBlindLooksAreCounted(t *testing.T) {
 	s := listen(t, nil)
