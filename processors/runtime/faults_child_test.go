@@ -121,7 +121,7 @@ func (c *child) deps() Deps {
 		opts = append(opts, kgo.FetchMaxPartitionBytes(1))
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("instance", c.Instance)
-	return Deps{Decoder: codec{}, Encoder: codec{}, Log: log, Kafka: opts, crash: c.meets}
+	return Deps{Decoder: codec{}, Encoder: codec{}, Log: log, Kafka: opts, crash: c.meets, anyStamps: true}
 }
 
 // listen obeys the test. Its end is the end of the test.

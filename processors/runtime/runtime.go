@@ -49,7 +49,8 @@ type Deps struct {
 	Restoring func(Progress) // nil, or told how a restore gets on; called from several goroutines
 	Line      []stream.Spec  // all stages of the deployment, of which some run here; nil: those that run here
 
-	crash func(point string) bool // tests only: true drops everything at that point, as kill -9 would
+	crash     func(point string) bool // tests only: true drops everything at that point, as kill -9 would
+	anyStamps bool                    // tests only: the clock of the inbox is the test's own
 }
 
 // Progress of restoring one task from its changelog.
