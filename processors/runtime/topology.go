@@ -64,8 +64,10 @@ func (s *stage) topology(ctx context.Context, adm *kadm.Client) (topology, error
 	if err := s.layout(&t, listed); err != nil || !s.spec.Keyed {
 		return t, err
 	}
-	if err := stamped(ctx, adm, string(s.spec.Inboxes[0].Name)); err != nil {
-		return t, err
+	if !s.deps.anyStamps {
+		if err := stamped(ctx, adm, string(s.spec.Inboxes[0].Name)); err != nil {
+			return t, err
+		}
 	}
 	t.tombstones, err = deleteRetention(ctx, adm, s.changelog, t.tombstones)
 	return t, err
@@ -74,7 +76,7 @@ func (s *stage) topology(ctx context.Context, adm *kadm.Client) (topology, error
 // stamped refuses an inbox whose records carry the clocks of whoever sends them: a device's would move time.
 func stamped(ctx context.Context, adm *kadm.Client, inbox string) error {
 	by, err := configOf(ctx, adm, inbox, "message.timestamp.type")
-	if err == nil && by != "LogAppendTime" && !s.deps.anyStamps {
+	if err == nil && by != "LogAppendTime" {
 		return fmt.Errorf("the records of inbox %s carry their senders' clocks (message.timestamp.type %s): set it to LogAppendTime with `waybill topics apply`, and start again", inbox, by)
 	}
 	return err
