@@ -74,6 +74,8 @@ var pinned = []cell{
 	{"restart", offsetsSent, 2, "tally", ClassicProtocol},                  // waited for the transaction timeout
 	{"restart", offsetsAcked, 3, "shelves", ConsumerProtocol},              //
 	{"zombie wakes early", "fencing", 1, "tally", ClassicProtocol},         // a swallowed revoke let it fence what was another's
+	{"zombie wakes late", "fenced", 1, "tally", ConsumerProtocol},          // its checkpoint spoke of what it had left out
+	{"zombie wakes late", "fenced", 1, "shelves", ClassicProtocol},         //
 	{"zombie wakes late", "assigned", 1, "tally", ClassicProtocol},         // without a gate its fence gets through
 	{"restart, disk complete", "committed", 2, "shelves", ClassicProtocol}, // what is applied before the commit is counted twice
 	{"restart, disk complete", "flushed", 3, "tally", ConsumerProtocol},    //

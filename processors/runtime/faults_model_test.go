@@ -36,9 +36,9 @@ type alarms map[alarm]int64 // due, microseconds
 
 type alarm struct{ key, name string }
 
-// next takes the first alarm due by now, in order of due, key and name.
-func (a alarms) next(now time.Time) (alarm, int64, bool) {
-	due := slices.DeleteFunc(slices.Collect(maps.Keys(a)), func(x alarm) bool { return a[x] > now.UnixMicro() })
+// next takes the first alarm due by now, in order of due, key and name. One that rang at this tick waits for the next.
+func (a alarms) next(now time.Time, rang map[alarm]bool) (alarm, int64, bool) {
+	due := slices.DeleteFunc(slices.Collect(maps.Keys(a)), func(x alarm) bool { return a[x] > now.UnixMicro() || rang[x] })
 	if len(due) == 0 {
 		return alarm{}, 0, false
 	}
@@ -47,6 +47,7 @@ func (a alarms) next(now time.Time) (alarm, int64, bool) {
 	})
 	at := a[first]
 	delete(a, first)
+	rang[first] = true
 	return first, at, true
 }
 
@@ -87,8 +88,8 @@ func (s *tallyModel) message(key string, at time.Time, m *avro.PartnerMessage) (
 }
 
 func (s *tallyModel) tick(now time.Time) (out []said) {
-	for {
-		x, due, ok := s.next(now)
+	for rang := map[alarm]bool{}; ; {
+		x, due, ok := s.next(now, rang)
 		if !ok {
 			return out
 		}
@@ -155,8 +156,8 @@ func (s *shelvesModel) message(key string, at time.Time, m *avro.PartnerMessage)
 }
 
 func (s *shelvesModel) tick(now time.Time) (out []said) {
-	for {
-		x, due, ok := s.next(now)
+	for rang := map[alarm]bool{}; ; {
+		x, due, ok := s.next(now, rang)
 		if !ok {
 			return out
 		}

@@ -178,7 +178,7 @@ func (r *run) message() *kgo.Record {
 	m := avro.PartnerMessage{Name: fmt.Sprint(r.line), Line: r.line}
 	key := []byte(fmt.Sprint("key-", r.rng.IntN(40)))
 	var value []byte
-	switch r.rng.IntN(200) {
+	switch r.rng.IntN(200 * max(r.subject.rare, 1)) {
 	case 0, 1:
 		m.Format = toPoison
 	case 2:
@@ -255,7 +255,9 @@ func (r *run) described() (clients []string, assigned int) {
 		}
 		for _, m := range groups[r.group()].Members {
 			clients = append(clients, m.ClientID)
-			assigned += len(m.Assignment[string(r.topics.inbox().Name)])
+			for _, partitions := range m.Assignment { // kfake leaves the topic's name out
+				assigned += len(partitions)
+			}
 		}
 		return clients, assigned
 	}
