@@ -17,7 +17,7 @@ SUMMARY  ?= .waybill/tests.txt
 need = @command -v $(1) >/dev/null 2>&1 || { echo "make $@: $(1) is missing: install $(2)." >&2; exit 1; }
 GO_IS = Go 1.26 or later (https://go.dev/dl)
 
-.PHONY: help build tools demo test lint bench fuzz law clean
+.PHONY: help build tools demo test lint bench chaos fuzz law clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -39,11 +39,15 @@ demo: tools build ## show the whole pipeline at work: a day of 50 vehicles and 2
 test: tools ## prove it: every rung of tests that this machine can run
 	@sh bench/rig/kafka.sh
 	@mkdir -p $(dir $(SUMMARY))
-	@go test -json -timeout 20m $(TESTFLAGS) ./... | go run ./cmd/internal/rungs -summary $(SUMMARY)
+	@go test -json -timeout 20m -skip '^TestChaos$$' $(TESTFLAGS) ./... | go run ./cmd/internal/rungs -summary $(SUMMARY)
 
 law: ## the law of convergence, with more seeds (LAW_SEEDS=2000)
 	$(call need,go,$(GO_IS))
 	WAYBILL_LAW_SEEDS=$${LAW_SEEDS:-2000} go test -count 1 -timeout 60m -run 'Law' ./processors/...
+
+chaos: tools ## faults by chance for as long as asked, on both kinds of broker (CHAOS_SECONDS=600, CHAOS_SEED=… repeats)
+	@sh bench/rig/kafka.sh
+	WAYBILL_CHAOS_SECONDS=$${CHAOS_SECONDS:-600} WAYBILL_CHAOS_SEED=$$CHAOS_SEED go test -count 1 -timeout 0 -v -run 'TestChaos|TestFaults|TestKillsAndMoves' ./processors/runtime
 
 fuzz: ## run every fuzz target for FUZZTIME (10s) each
 	$(call need,go,$(GO_IS))

@@ -32,6 +32,7 @@ const everyRung = passing + `{"Action":"pass","Package":"waybill/processors/sim"
 {"Action":"pass","Package":"waybill/avro","Test":"FuzzOrder/seed#0"}
 {"Action":"pass","Package":"waybill/bench/rig","Test":"TestKafka"}
 {"Action":"pass","Package":"waybill/processors/runtime","Test":"TestApacheKafka/restart"}
+{"Action":"pass","Package":"waybill/processors/runtime","Test":"TestFaults/zombie"}
 {"Action":"pass","Package":"waybill/topics/wire","Test":"TestGate"}
 `
 
