@@ -109,8 +109,7 @@ func beside(ctx context.Context, part string, o order, work func() error) error 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() { // waited for below
-		_, err := spawn(ctx, part, o)
-		ended <- err
+		ended <- run(ctx, part, o, new(trial))
 	}()
 	if err := work(); err != nil {
 		stop()

@@ -28,6 +28,8 @@ type options struct {
 	save      string
 	profile   string
 	only      string
+	soak      time.Duration
+	site      string
 }
 
 func main() {
@@ -37,7 +39,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	exit(run(ctx, parse()))
+	exit(bench(ctx, parse()))
 }
 
 func exit(err error) {
@@ -55,6 +57,8 @@ func parse() (o options) {
 	flag.StringVar(&o.save, "save", "", "a folder that gets the tables as DATE-COMMIT.md, too")
 	flag.StringVar(&o.profile, "profile", "", "a folder that gets profiles of each part, CPU and allocations, of its last round; profiling itself costs a little")
 	flag.StringVar(&o.only, "only", "", "contests to hold, by name with commas between; all where empty:"+listed())
+	flag.DurationVar(&o.soak, "soak", 0, "instead of contests: run track for so long under as much load as it takes, and look at its memory every 10 s")
+	flag.StringVar(&o.site, "soak-on", embedded, "where: "+embedded+" or "+apache)
 	flag.Parse()
 	return o
 }
@@ -67,15 +71,22 @@ func (o options) validate() error {
 		return fmt.Errorf("-rounds %d: want at least 1, and 6 or more for figures to be quoted", o.rounds)
 	case o.perDevice < 1 || o.perDevice > fullRounds && o.perDevice%fullRounds != 0:
 		return fmt.Errorf("-per-device %d: want 1 to %d or a multiple of it, so that every block for ClickHouse is full", o.perDevice, fullRounds)
+	case o.soak != 0 && o.soak < 4*soakBeat:
+		return fmt.Errorf("-soak %s: want %s or more, so that there is a trend to see", o.soak, 4*soakBeat)
+	case o.site != embedded && o.site != apache:
+		return fmt.Errorf("-soak-on %s: want %s or %s", o.site, embedded, apache)
 	case o.output != "table" && o.output != "json":
 		return fmt.Errorf("-o %s: want table or json", o.output)
 	}
 	return nil
 }
 
-func run(ctx context.Context, o options) error {
+func bench(ctx context.Context, o options) error {
 	if err := o.validate(); err != nil {
 		return err
+	}
+	if o.soak > 0 {
+		return soak(ctx, o)
 	}
 	r, err := measure(ctx, o, os.Stderr)
 	if err != nil {

@@ -35,6 +35,12 @@ const (
 	microTime = "50ms"
 )
 
+var hotContest = contest{
+	name: "hot", about: "reading, changing and writing state that is decoded in memory",
+	micro:  []microPackage{{"./processors/stream", "^BenchmarkHotState$"}},
+	tables: []layout{{held: "HotState", title: "A record changes its key's state, decoded in memory, 10,000 keys (commit: a changed key, with a commit every 5,000 records)", unit: nsPerOp, base: "edit", beside: []string{"allocs/op", "encodes/changed-key"}}},
+}
+
 // micro is the test binaries of a contest, built once.
 type micro struct {
 	contest contest

@@ -29,12 +29,13 @@ type order struct {
 	Records   int // to be worked on
 	Warm      int // of these, before measuring begins
 	BlockRows int
-	Mode      runtime.Mode // empty: the engine's default
-	Hops      int          // stages behind each other
-	Static    bool         // membership
-	Kill      bool         // the process before ends as kill -9 would
-	Snapshots bool         // state goes to the changelog in snapshots, not with each commit
-	Profiles  string       // files for profiles, without their endings; empty: none
+	Mode      runtime.Mode  // empty: the engine's default
+	Hops      int           // stages behind each other
+	Static    bool          // membership
+	Kill      bool          // the process before ends as kill -9 would
+	Snapshots bool          // state goes to the changelog in snapshots, not with each commit
+	For       time.Duration // how long to work, where no number of records says
+	Profiles  string        // files for profiles, without their endings; empty: none
 }
 
 // part is work to be measured. It starts and stops the meter around what counts, and gives what else is to be known.
@@ -46,17 +47,13 @@ var parts = map[string]part{
 	"discard": bareDiscard, "restore": restorePart, "relay": relayPart,
 	"latency": latencyPart, "probe": probePart,
 	"firstpoll": bareFirst, "restart": restartPart, "before": beforePart,
-	"live": livePart, "livepoll": barePaced, "drive": drivePart,
+	"live": livePart, "livepoll": barePaced, "drive": drivePart, "flood": floodPart,
 }
 
 // runPart is the whole life of a part.
 func runPart(ctx context.Context, name string, in io.Reader, out io.Writer) error {
 	if name == clusterPart {
 		return runCluster(ctx, in, out)
-	}
-	work, ok := parts[name]
-	if !ok {
-		return fmt.Errorf("there is no part %q", name)
 	}
 	var o order
 	said := json.NewDecoder(in)
@@ -67,15 +64,28 @@ func runPart(ctx context.Context, name string, in io.Reader, out io.Writer) erro
 		_, _ = io.Copy(io.Discard, in)
 		exit(errors.New("whoever started this part is gone"))
 	}()
-	m := &meter{profiles: o.Profiles}
-	t, err := work(ctx, o, m)
+	found, err := o.work(ctx, name)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	return json.NewEncoder(out).Encode(found)
+}
+
+// work does what the part is for, and gives what it found.
+func (o order) work(ctx context.Context, name string) (found any, err error) {
+	if name == soakPart {
+		return runSoak(ctx, o)
+	}
+	work, ok := parts[name]
+	if !ok {
+		return nil, errors.New("there is no such part")
+	}
+	m := &meter{profiles: o.Profiles}
+	t, err := work(ctx, o, m)
 	all := trial{}
 	maps.Copy(all, m.used)
 	maps.Copy(all, t)
-	return json.NewEncoder(out).Encode(all)
+	return all, err
 }
 
 // partDeadline is the longest that a part may take.
@@ -85,37 +95,45 @@ const partDeadline = 5 * time.Minute
 func spawn(ctx context.Context, name string, o order) (t trial, err error) {
 	ctx, cancel := context.WithTimeout(ctx, partDeadline)
 	defer cancel()
+	return t, run(ctx, name, o, &t)
+}
+
+// run runs a part to its end and reads what it found.
+func run(ctx context.Context, name string, o order, found any) error {
 	cmd, err := command(ctx, name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	in, err := cmd.StdinPipe() // open as long as the part may live
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start part %s: %w", name, err)
+		return fmt.Errorf("start part %s: %w", name, err)
 	}
 	_ = json.NewEncoder(in).Encode(o) // a part that cannot read it says so
 	err = cmd.Wait()
-	if cmd.ProcessState != nil {
-		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL && ctx.Err() == nil {
-			return nil, errKilled
-		}
+	if killed(cmd.ProcessState) && ctx.Err() == nil {
+		return errKilled
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("run part %s: %w", name, err), ctx.Err())
+		return errors.Join(fmt.Errorf("run part %s: %w", name, err), ctx.Err())
 	}
-	if err := json.Unmarshal(out.Bytes(), &t); err != nil {
-		return nil, fmt.Errorf("read what part %s measured: %w", name, err)
+	if err := json.Unmarshal(out.Bytes(), found); err != nil {
+		return fmt.Errorf("read what part %s found: %w", name, err)
 	}
-	return t, nil
+	return nil
 }
 
 // errKilled is how a part ends that kills itself.
 var errKilled = errors.New("killed")
+
+func killed(p *os.ProcessState) bool {
+	status, ok := p.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
 
 func command(ctx context.Context, name string) (*exec.Cmd, error) {
 	exe, err := os.Executable()
