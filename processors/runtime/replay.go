@@ -28,7 +28,8 @@ func (r *restore) replay(ctx context.Context, adm *kadm.Client) error {
 			r.task.Careful(r.cfg.MaxMessageBytes - recordOverhead)
 		}
 		var scratch wire.Scratch
-		err := r.read(ctx, r.place.topic, from, r.next, func(records []*kgo.Record, _ int64) error { return r.handle(ctx, records, &scratch) })
+		unheard := r.unheard(ctx)
+		err := r.read(ctx, r.place.topic, from, r.next, func(records []*kgo.Record, _ int64) error { return r.handle(ctx, records, &scratch, unheard) })
 		if err == nil || !r.task.Tainted() {
 			return err
 		}
@@ -57,8 +58,17 @@ func (r *restore) snapshot(ctx context.Context, adm *kadm.Client) (int64, error)
 	return c.Input, nil
 }
 
-func (r *restore) handle(ctx context.Context, records []*kgo.Record, scratch *wire.Scratch) error {
-	unheard := func([]stream.Emit) error { return nil }
+// unheard drops what is said, when it is certain that it could be said: a record that led to something too long was a dead
+// letter and left no trace, and must leave none now.
+func (r *restore) unheard(ctx context.Context) stream.EmitFunc {
+	w := &work{stage: r.stage, topo: r.topo, task: &task{place: r.place}}
+	return func(es []stream.Emit) error {
+		defer w.clear()
+		return w.say(ctx, es)
+	}
+}
+
+func (r *restore) handle(ctx context.Context, records []*kgo.Record, scratch *wire.Scratch, unheard stream.EmitFunc) error {
 	for _, raw := range records {
 		rec, err := decode(ctx, r.stage, raw, scratch)
 		if err == nil {

@@ -79,22 +79,26 @@ func TestSnapshotsSpareTheChangelog(t *testing.T) {
 // again in a restore.
 func TestPoisonBetweenSnapshots(t *testing.T) {
 	t.Parallel()
-	k := newSnapshots(t)
-	cfg := testConfig(k, "a", t.TempDir())
-	cfg.SnapshotInterval, cfg.SnapshotRecords = time.Hour, 1_000_000
-	first := start(t, cfg, nil, k.counting())
-	k.send(t, 50, 3)
-	bad := encoded(&avro.PartnerMessage{Name: "poison", Format: "poison"})
-	k.produce(t, &kgo.Record{Topic: string(inbox.Name), Partition: byKey, Key: []byte("key-0"), Value: bad})
-	k.send(t, 50, 3)
-	k.check(t)
-	first.halt(t)
-	cfg.StateDir = t.TempDir()
-	second := start(t, cfg, nil, k.counting())
-	k.send(t, 50, 3)
-	k.check(t)
-	second.halt(t)
-	if letters := first.Stats()[0].DeadLetters + second.Stats()[0].DeadLetters; letters != 1 {
-		t.Errorf("%d dead letters, want 1", letters)
+	for _, how := range []string{"poison", "oversize"} { // refused by the handler, and for what it would have said
+		t.Run(how, func(t *testing.T) {
+			k := newSnapshots(t)
+			cfg := testConfig(k, "a", t.TempDir())
+			cfg.SnapshotInterval, cfg.SnapshotRecords = time.Hour, 1_000_000
+			first := start(t, cfg, nil, k.counting())
+			k.send(t, 50, 3)
+			bad := encoded(&avro.PartnerMessage{Name: how, Format: how})
+			k.produce(t, &kgo.Record{Topic: string(inbox.Name), Partition: byKey, Key: []byte("key-0"), Value: bad})
+			k.send(t, 50, 3)
+			k.check(t)
+			first.halt(t)
+			cfg.StateDir = t.TempDir()
+			second := start(t, cfg, nil, k.counting())
+			k.send(t, 50, 3)
+			k.check(t)
+			second.halt(t)
+			if letters := first.Stats()[0].DeadLetters + second.Stats()[0].DeadLetters; letters != 1 {
+				t.Errorf("%d dead letters, want 1", letters)
+			}
+		})
 	}
 }
