@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,10 @@ type KafkaOptions struct {
 
 	// MinSessionTimeout lowers the shortest session timeout a group member may ask for. 0: Kafka's 6 s.
 	MinSessionTimeout time.Duration
+
+	// ConsumerSession is how long a member may be silent under the consumer protocol, where the brokers decide; heartbeats are
+	// a tenth of it apart. 0: Kafka's 45 s.
+	ConsumerSession time.Duration
 }
 
 // Kafka is a Kafka cluster in this process: topics are made by request only (no automatic creation), transactions,
@@ -57,6 +62,12 @@ func StartKafka(o KafkaOptions) (*Kafka, error) {
 	}
 	if o.MinSessionTimeout > 0 {
 		opts = append(opts, kfake.GroupMinSessionTimeout(o.MinSessionTimeout))
+	}
+	if o.ConsumerSession > 0 {
+		opts = append(opts, kfake.BrokerConfigs(map[string]string{
+			"group.consumer.session.timeout.ms":    strconv.FormatInt(o.ConsumerSession.Milliseconds(), 10),
+			"group.consumer.heartbeat.interval.ms": strconv.FormatInt(o.ConsumerSession.Milliseconds()/10, 10),
+		}))
 	}
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {

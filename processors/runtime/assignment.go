@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // confirmed gives what is wanted and, by the word of the group's coordinator, ours. What is not is wanted no more; nothing is
@@ -22,12 +22,13 @@ func (l *lane) confirmed(ctx context.Context) ([]place, error) {
 	if err != nil || ours == nil {
 		return nil, err
 	}
-	l.wanted = slices.DeleteFunc(l.wanted, func(p place) bool { return !ours.Lookup(p.topic, p.partition) })
+	l.wanted = slices.DeleteFunc(l.wanted, func(p place) bool { return !slices.Contains(ours, p.partition) })
 	return slices.Clone(l.wanted), nil
 }
 
-// assignment is what the coordinator says is assigned to this member, nil while the group rebalances.
-func (l *lane) assignment(ctx context.Context) (kadm.TopicsSet, error) {
+// assignment gives the partitions of the inbox that are, says the coordinator, assigned to this member; nil while it does not
+// say.
+func (l *lane) assignment(ctx context.Context) ([]int32, error) {
 	group := l.cfg.Group(l.spec.Name)
 	member, _ := l.sess.Client().GroupMetadata()
 	if l.protocol == ConsumerProtocol {
@@ -47,9 +48,9 @@ func (l *lane) assignment(ctx context.Context) (kadm.TopicsSet, error) {
 	}
 	for _, m := range groups[group].Members {
 		if assigned, ok := m.Assigned.AsConsumer(); ok && m.MemberID == member {
-			ours := kadm.TopicsSet{}
+			ours := []int32{}
 			for _, t := range assigned.Topics {
-				ours.Add(t.Topic, t.Partitions...)
+				ours = append(ours, t.Partitions...) // a keyed stage has one inbox
 			}
 			return ours, nil
 		}
@@ -58,10 +59,12 @@ func (l *lane) assignment(ctx context.Context) (kadm.TopicsSet, error) {
 }
 
 // serverAssignment is assignment where the brokers assign (KIP-848). What is to be revoked is not among it.
-func (l *lane) serverAssignment(ctx context.Context, group, member string) (kadm.TopicsSet, error) {
-	groups, err := l.adm.DescribeConsumerGroups(ctx, group)
-	if err == nil {
-		err = groups[group].Err
+func (l *lane) serverAssignment(ctx context.Context, group, member string) ([]int32, error) {
+	req := kmsg.NewPtrConsumerGroupDescribeRequest()
+	req.Groups = []string{group}
+	res, err := req.RequestWith(ctx, l.sess.Client())
+	if err == nil && len(res.Groups) == 1 {
+		err = kerr.ErrorForCode(res.Groups[0].ErrorCode)
 	}
 	switch {
 	case errors.Is(err, kerr.GroupIDNotFound), errors.Is(err, kerr.UnsupportedVersion):
@@ -69,9 +72,16 @@ func (l *lane) serverAssignment(ctx context.Context, group, member string) (kadm
 	case err != nil:
 		return nil, kafka(fmt.Errorf("describe group %s: %w", group, err))
 	}
-	for _, m := range groups[group].Members {
-		if m.MemberID == member {
-			return m.Assignment, nil
+	for _, g := range res.Groups {
+		for _, m := range g.Members {
+			if m.MemberID != member {
+				continue
+			}
+			ours := []int32{}
+			for _, t := range m.Assignment.TopicPartitions {
+				ours = append(ours, t.Partitions...)
+			}
+			return ours, nil
 		}
 	}
 	return nil, nil

@@ -34,6 +34,7 @@ type order struct {
 	Subject, App, Instance string
 	Brokers                []string
 	Dir                    string
+	Protocol               Protocol
 
 	Point string // where; "" nowhere
 	Nth   int64  // the how-manieth time
@@ -108,7 +109,9 @@ func (c *child) config() Config {
 	if c.order.TransactionTimeout > 0 {
 		cfg.TransactionTimeout = c.order.TransactionTimeout
 	}
-	cfg.CacheBytes, cfg.KeepDecoded = 4<<20, 20
+	cfg.GroupProtocol = c.Protocol
+	cfg.CacheBytes, cfg.HotBytes = 4<<20, 32<<10 // some state is decoded, some is not
+	cfg.SnapshotInterval, cfg.SnapshotRecords = 200*time.Millisecond, 40
 	return cfg
 }
 

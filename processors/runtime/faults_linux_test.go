@@ -31,7 +31,7 @@ func TestFaultsNetworkCut(t *testing.T) {
 	}
 	command(t, "ip", "link", "set", "lo", "up")
 	command(t, "ip", "addr", "add", hub+"/32", "dev", "lo")
-	k, err := rig.StartKafkaProcess(rig.KafkaOptions{Ports: []int{0, 0, 0}, Host: hub, MinSessionTimeout: 200 * time.Millisecond})
+	k, err := rig.StartKafkaProcess(rig.KafkaOptions{Ports: []int{0, 0, 0}, Host: hub, MinSessionTimeout: 200 * time.Millisecond, ConsumerSession: 1500 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func cutAll(t *testing.T, v venue) {
 			t.Run(fmt.Sprintf("at %s long=%v", point, long), func(t *testing.T) {
 				t.Parallel()
 				s := subjects[i%len(subjects)]
-				r := newRun(t, v, s, uint64(i), false)
+				r := newRun(t, v, protocols[i%2], s, uint64(i), false)
 				r.load(600)
 				a, cable := r.startWired(order{Instance: "a", Point: point, Nth: nthOf(point, i), Do: asks})
 				a.at()
@@ -156,7 +156,7 @@ func TestFaultsDiskFull(t *testing.T) {
 	for i, point := range []string{"fenced", "restored", "processed", "committed", "applied"} {
 		t.Run("at "+point, func(t *testing.T) {
 			t.Parallel()
-			r := newRun(t, startKfake(t, tested), subjects[i%len(subjects)], uint64(i), false)
+			r := newRun(t, startKfake(t, tested), protocols[i%2], subjects[i%len(subjects)], uint64(i), false)
 			disk := mountSmall(t, r)
 			r.load(600)
 			a := r.start(order{Instance: "a", Dir: disk, Point: point, Nth: nthOf(point, i), Do: asks})

@@ -36,9 +36,9 @@ type alarms map[alarm]int64 // due, microseconds
 
 type alarm struct{ key, name string }
 
-// next takes the first alarm due by now, in order of due, key and name.
-func (a alarms) next(now time.Time) (alarm, int64, bool) {
-	due := slices.DeleteFunc(slices.Collect(maps.Keys(a)), func(x alarm) bool { return a[x] > now.UnixMicro() })
+// next takes the first alarm due by now, in order of due, key and name. One that rang at this tick waits for the next.
+func (a alarms) next(now time.Time, rang map[alarm]bool) (alarm, int64, bool) {
+	due := slices.DeleteFunc(slices.Collect(maps.Keys(a)), func(x alarm) bool { return a[x] > now.UnixMicro() || rang[x] })
 	if len(due) == 0 {
 		return alarm{}, 0, false
 	}
@@ -47,6 +47,7 @@ func (a alarms) next(now time.Time) (alarm, int64, bool) {
 	})
 	at := a[first]
 	delete(a, first)
+	rang[first] = true
 	return first, at, true
 }
 
@@ -87,8 +88,8 @@ func (s *tallyModel) message(key string, at time.Time, m *avro.PartnerMessage) (
 }
 
 func (s *tallyModel) tick(now time.Time) (out []said) {
-	for {
-		x, due, ok := s.next(now)
+	for rang := map[alarm]bool{}; ; {
+		x, due, ok := s.next(now, rang)
 		if !ok {
 			return out
 		}
@@ -114,10 +115,14 @@ func remembered(m *avro.PartnerMessage) string { return fmt.Sprintf("%s %d", m.N
 
 type shelvesModel struct {
 	shelves map[string]map[string]avro.PartnerMessage // by key and shelf
+	latest  map[string][]string                       // by key, names of messages
+	gone    map[string]int                            // by key, how many left the latest
 	alarms
 }
 
-func newShelves() model { return &shelvesModel{map[string]map[string]avro.PartnerMessage{}, alarms{}} }
+func newShelves() model {
+	return &shelvesModel{map[string]map[string]avro.PartnerMessage{}, map[string][]string{}, map[string]int{}, alarms{}}
+}
 
 func (s *shelvesModel) message(key string, at time.Time, m *avro.PartnerMessage) ([]said, bool) {
 	if dies(m) {
@@ -136,16 +141,23 @@ func (s *shelvesModel) message(key string, at time.Time, m *avro.PartnerMessage)
 		of[shelf] = avro.PartnerMessage{Name: m.Name, Line: of[shelf].Line + 1}
 		s.alarms[alarm{key, shelf}] = at.Add(time.Duration(1+m.Line%3) * 20 * time.Second).UnixMicro()
 	}
+	if s.latest[key] = append(s.latest[key], m.Name); len(s.latest[key]) > 5 {
+		s.latest[key] = s.latest[key][1:]
+		s.gone[key]++
+	}
 	listing := ""
 	for _, name := range slices.Sorted(maps.Keys(of)) {
 		listing += fmt.Sprintf("%s=%d ", name, of[name].Line)
+	}
+	for _, name := range s.latest[key] {
+		listing += name + " "
 	}
 	return everyoneToo([]said{{key: key, value: avro.PartnerMessage{Name: m.Name, Header: listing}}}, key, m), false
 }
 
 func (s *shelvesModel) tick(now time.Time) (out []said) {
-	for {
-		x, due, ok := s.next(now)
+	for rang := map[alarm]bool{}; ; {
+		x, due, ok := s.next(now, rang)
 		if !ok {
 			return out
 		}
@@ -159,6 +171,11 @@ func (s *shelvesModel) state() map[string]string {
 	for key, of := range s.shelves {
 		for name, m := range of {
 			all["shelf "+key+" "+name] = remembered(&m)
+		}
+	}
+	for key, names := range s.latest {
+		for i, name := range names {
+			all[fmt.Sprintf("latest %s %d", key, s.gone[key]+i)] = remembered(&avro.PartnerMessage{Name: name})
 		}
 	}
 	s.remember(all)

@@ -3,10 +3,11 @@ package runtime
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,37 +23,52 @@ import (
 // truth is what a run's inbox must have led to.
 type truth struct {
 	subject subject
-	said    [4][]said           // by inbox partition, in order
-	dead    map[string][]byte   // "partition@offset" of dead letters, and the bytes that died
-	state   []map[string]string // by partition
-	home    map[string]int32    // the inbox partition of each key
+	inbox   map[int32][]*kgo.Record
+	said    [4][]said         // by inbox partition, in order
+	dead    map[string][]byte // "partition@offset" of dead letters, and the bytes that died
+	home    map[string]int32  // the inbox partition of each key
 	inputs  int
 }
 
 // fold works out the truth from the inbox.
 func fold(s subject, inbox map[int32][]*kgo.Record) *truth {
-	w := &truth{subject: s, dead: map[string][]byte{}, home: map[string]int32{}}
+	w := &truth{subject: s, inbox: inbox, dead: map[string][]byte{}, home: map[string]int32{}}
 	for p := range int32(len(w.said)) {
 		m := s.model()
 		for _, r := range inbox[p] {
 			w.inputs++
 			w.home[string(r.Key)] = p
-			message, isTick := plainly(r.Value)
-			switch {
-			case isTick:
-				w.said[p] = append(w.said[p], m.tick(r.Timestamp)...)
-				continue
-			case message != nil && len(r.Key) > 0:
-				if out, dead := m.message(string(r.Key), r.Timestamp, message); !dead {
-					w.said[p] = append(w.said[p], out...)
-					continue
-				}
+			out, dead := put(m, r)
+			w.said[p] = append(w.said[p], out...)
+			if dead {
+				w.dead[fmt.Sprintf("%d@%d", p, r.Offset)] = r.Value
 			}
-			w.dead[fmt.Sprintf("%d@%d", p, r.Offset)] = r.Value
 		}
-		w.state = append(w.state, m.state())
 	}
 	return w
+}
+
+// put gives a record to the model.
+func put(m model, r *kgo.Record) (out []said, dead bool) {
+	switch message, tick := plainly(r.Value); {
+	case tick:
+		return m.tick(r.Timestamp), false
+	case message == nil || len(r.Key) == 0:
+		return nil, true
+	default:
+		return m.message(string(r.Key), r.Timestamp, message)
+	}
+}
+
+// before is the state of a partition when everything before an inbox offset was worked on.
+func (w *truth) before(p int32, offset int64) map[string]string {
+	m := w.subject.model()
+	for _, r := range w.inbox[p] {
+		if r.Offset < offset {
+			put(m, r)
+		}
+	}
+	return m.state()
 }
 
 // plainly decodes what the tests' codec framed: a message, or a tick, or neither.
@@ -192,7 +208,7 @@ type changelog struct {
 func (c changelog) upTo(next int64) map[string]string {
 	all := map[string]string{}
 	for _, r := range c.records {
-		if r.Offset >= next || string(r.Key) == fenceKey {
+		if r.Offset >= next || r.Key[0] == 0 { // a fence, or what marks a snapshot
 			continue
 		}
 		if delete(all, string(r.Key)); r.Value != nil {
@@ -236,53 +252,64 @@ type store struct {
 	checkpoint state.Checkpoint
 	raw        map[string]string // as the changelog has it
 	meaning    map[string]string // as the model has it
+	index      map[string]string // what is derived, as the model has what it follows from
 }
 
 // openStore reads what an instance left on its disk; nil where it left nothing.
 func openStore(t testing.TB, dir, app, stage, inbox string, partition int32) *store {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join(dir, app, stage, inbox, fmt.Sprint(partition))); err != nil {
-		return nil
+	id := state.ID{App: app, Stage: stage, Topic: inbox, Partition: partition}
+	s, err := state.Look(state.Found{ID: id, Dir: filepath.Join(dir, app, stage, inbox, fmt.Sprint(partition))}, slog.New(slog.DiscardHandler))
+	if errors.Is(err, state.ErrNoState) || errors.Is(err, state.ErrDamaged) {
+		return nil // never opened, or killed while it was made
 	}
-	disk, err := state.NewDisk(dir, 1<<20, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer disk.Close()
-	s, err := disk.Open(state.ID{App: app, Stage: stage, Topic: inbox, Partition: partition})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	out := &store{dir: dir, raw: map[string]string{}, meaning: map[string]string{}}
+	out := &store{dir: dir, raw: map[string]string{}, meaning: map[string]string{}, index: map[string]string{}}
 	var written bool
 	if out.checkpoint, written, err = s.Checkpoint(); err != nil || !written {
 		return nil // killed before anything reached the disk
 	}
-	if err := s.Scan(nil, func(key, value []byte) error {
-		out.raw[string(key)] = string(value)
-		name, text, err := meaning(key, value)
-		if name != "" {
-			out.meaning[name] = text
-		}
-		return err
-	}); err != nil {
+	if err := s.Scan(nil, nil, out.take); err != nil {
 		t.Fatal(err)
 	}
 	return out
 }
 
-// meaning puts an entry of the state in the model's terms: this alone knows how package stream writes it.
-func meaning(key, value []byte) (name, text string, err error) {
-	name = strings.ReplaceAll(string(key), "\x00", " ")
-	if strings.HasPrefix(name, "timer ") {
-		return name, fmt.Sprint(int64(binary.BigEndian.Uint64(value))), nil
+// take reads one entry. This alone knows how packages stream and state write them: a value is the version of its form and the
+// record, the entries of a list are numbered in eight bytes, and timers are indexed by when they are due.
+func (s *store) take(key, value []byte) error {
+	name, rest, _ := strings.Cut(string(key), "\x00")
+	if name == "due" {
+		due := int64(binary.BigEndian.Uint64([]byte(rest)) ^ 1<<63)
+		s.index["timer "+strings.ReplaceAll(rest[8:], "\x00", " ")] = fmt.Sprint(due)
+		return nil
+	}
+	s.raw[string(key)] = string(value)
+	scope, entry, _ := strings.Cut(rest, "\x00")
+	if name == "latest" {
+		entry = fmt.Sprint(binary.BigEndian.Uint64([]byte(entry)))
+	}
+	full := name + " " + scope + " " + entry
+	if name == "timer" {
+		s.meaning[full] = fmt.Sprint(int64(binary.BigEndian.Uint64(value[1:])))
+		return nil
 	}
 	var m avro.PartnerMessage
-	if err := m.Decode(value); err != nil {
-		return "", "", fmt.Errorf("state %q: %w", key, err)
+	if err := m.Decode(value[1:]); err != nil {
+		return fmt.Errorf("state %q: %w", key, err)
 	}
-	return name, remembered(&m), nil
+	s.meaning[full] = remembered(&m)
+	return nil
+}
+
+// timers are the entries that the index follows from.
+func (s *store) timers() map[string]string {
+	all := maps.Clone(s.meaning)
+	maps.DeleteFunc(all, func(name, _ string) bool { return !strings.HasPrefix(name, "timer ") })
+	return all
 }
 
 // sameState says how two states differ.
@@ -350,7 +377,7 @@ func producers(rs []*kgo.Record, home map[string]int32, p int32) (ids []int64) {
 
 // changelogs reads the committed changelog of every partition.
 func (r *run) changelogs() map[int32]changelog {
-	name := string(topics.Changelog(r.topics.app, r.subject.name, 0).Name)
+	name := string(topics.Changelog(r.topics.app, r.spec().Name, 0).Name)
 	ends, err := r.adm.ListEndOffsets(r.t.Context(), name)
 	if err != nil {
 		r.t.Fatal(err)
@@ -371,7 +398,7 @@ func (r *run) checkDisks(w *truth, p int32, log changelog) {
 	t.Helper()
 	var last *store
 	for _, dir := range r.dirs {
-		s := openStore(t, dir, r.topics.app, r.subject.name, string(r.topics.inbox().Name), p)
+		s := openStore(t, dir, r.topics.app, r.spec().Name, string(r.topics.inbox().Name), p)
 		if s == nil {
 			continue
 		}
@@ -379,8 +406,11 @@ func (r *run) checkDisks(w *truth, p int32, log changelog) {
 		if s.checkpoint.Next > log.end {
 			t.Errorf("%s has its checkpoint at %d, beyond the changelog's end %d", what, s.checkpoint.Next, log.end)
 		}
-		if !r.compacted && !r.subject.snapshots {
+		if !r.compacted {
 			sameState(t, what+" against the changelog up to its checkpoint", s.raw, log.upTo(s.checkpoint.Next))
+		}
+		if !s.checkpoint.Partly {
+			sameState(t, what+", its index against its timers", s.index, s.timers())
 		}
 		if last == nil || s.checkpoint.Next > last.checkpoint.Next {
 			last = s
@@ -390,8 +420,10 @@ func (r *run) checkDisks(w *truth, p int32, log changelog) {
 		t.Errorf("partition %d is on no disk", p)
 		return
 	}
-	sameState(t, fmt.Sprintf("partition %d on disk %s against the fold of its inbox", p, filepath.Base(last.dir)), last.meaning, w.state[p])
-	if !r.subject.snapshots {
-		sameState(t, fmt.Sprintf("partition %d on disk %s against all of the changelog", p, filepath.Base(last.dir)), last.raw, log.upTo(log.end))
+	what, end := fmt.Sprintf("partition %d on disk %s", p, filepath.Base(last.dir)), int64(math.MaxInt64)
+	if w.subject.snapshots {
+		end = last.checkpoint.Input
 	}
+	sameState(t, what+" against the fold of its inbox", last.meaning, w.before(p, end))
+	sameState(t, what+" against all of the changelog", last.raw, log.upTo(log.end))
 }

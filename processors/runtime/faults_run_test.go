@@ -61,7 +61,7 @@ var runs struct {
 
 // newRun makes a run's topics. A changelog that is to be compacted is cut into small segments: a real broker leaves the last
 // one alone.
-func newRun(t *testing.T, v venue, s subject, seed uint64, compacting bool) *run {
+func newRun(t *testing.T, v venue, p Protocol, s subject, seed uint64, compacting bool) *run {
 	t.Helper()
 	runs.Lock()
 	runs.n++
@@ -72,6 +72,7 @@ func newRun(t *testing.T, v venue, s subject, seed uint64, compacting bool) *run
 		// Kafka refuses a time more than an hour ahead of its own; the runs' clock goes minutes in seconds.
 		clock: time.Now().Add(-48 * time.Hour).Truncate(time.Second), compacted: compacting,
 	}
+	r.protocol = p
 	ctx := t.Context()
 	for _, topic := range r.all() {
 		config := map[string]*string{}
@@ -103,7 +104,7 @@ func newRun(t *testing.T, v venue, s subject, seed uint64, compacting bool) *run
 }
 
 func (r *run) spec() stream.Spec { return r.subject.spec(r.topics) }
-func (r *run) group() string     { return r.topics.app + "." + r.subject.name }
+func (r *run) group() string     { return r.topics.app + "." + r.spec().Name }
 func (r *run) changelog() string { return r.group() + ".changelog" }
 
 // all are the topics of the run alone.
@@ -177,7 +178,7 @@ func (r *run) message() *kgo.Record {
 	m := avro.PartnerMessage{Name: fmt.Sprint(r.line), Line: r.line}
 	key := []byte(fmt.Sprint("key-", r.rng.IntN(40)))
 	var value []byte
-	switch r.rng.IntN(200) {
+	switch r.rng.IntN(200 * max(r.subject.rare, 1)) {
 	case 0, 1:
 		m.Format = toPoison
 	case 2:
@@ -219,7 +220,7 @@ func (r *run) startIn(o order, where *syscall.SysProcAttr) *kid {
 	if o.Dir == "" {
 		o.Dir = filepath.Join(r.folder, o.Instance)
 	}
-	o.Subject, o.App, o.Brokers = r.subject.name, r.topics.app, r.venue.brokers
+	o.Subject, o.App, o.Brokers, o.Protocol = r.subject.name, r.topics.app, r.venue.brokers, r.protocol
 	k := launch(r.t, o, where, filepath.Join(r.folder, o.Instance+".log"))
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -230,22 +231,49 @@ func (r *run) startIn(o order, where *syscall.SysProcAttr) *kid {
 	return k
 }
 
-// members are the instances that the group believes to be alive, in order of their names, once it is settled; else nil.
+// members are the instances that the group believes to be alive, in order of their names, once all of the inbox is shared out
+// among them; else nil.
 func (r *run) members() []string {
-	described, err := r.adm.DescribeGroups(r.t.Context(), r.group())
-	if err != nil || described[r.group()].Err != nil {
+	names, assigned := r.described()
+	if len(names) > 0 && assigned != int(r.topics.inbox().Partitions) {
 		return nil
 	}
-	g := described[r.group()]
-	names := []string{}
-	for _, m := range g.Members {
-		names = append(names, m.ClientID[len(r.topics.app)+1:])
-	}
-	if g.State != "Stable" && len(names) > 0 {
-		return nil
+	for i := range names {
+		names[i] = strings.TrimPrefix(names[i], r.topics.app+"-")
 	}
 	slices.Sort(names)
 	return names
+}
+
+// described gives the client ids of the group's members, whatever its protocol, and how many partitions they have.
+func (r *run) described() (clients []string, assigned int) {
+	clients = []string{}
+	if r.protocol == ConsumerProtocol {
+		groups, err := r.adm.DescribeConsumerGroups(r.t.Context(), r.group())
+		if err != nil {
+			return nil, 0
+		}
+		for _, m := range groups[r.group()].Members {
+			clients = append(clients, m.ClientID)
+			for _, partitions := range m.Assignment { // kfake leaves the topic's name out
+				assigned += len(partitions)
+			}
+		}
+		return clients, assigned
+	}
+	groups, err := r.adm.DescribeGroups(r.t.Context(), r.group())
+	if err != nil {
+		return nil, 0
+	}
+	for _, m := range groups[r.group()].Members {
+		clients = append(clients, m.ClientID)
+		if a, ok := m.Assigned.AsConsumer(); ok && groups[r.group()].State == "Stable" {
+			for _, t := range a.Topics {
+				assigned += len(t.Partitions)
+			}
+		}
+	}
+	return clients, assigned
 }
 
 // until waits for a condition.

@@ -59,7 +59,7 @@ func TestChaos(t *testing.T) {
 // storm is one stage under everything at once.
 func storm(t *testing.T, v venue, s subject, seed uint64, length time.Duration, compacting bool) {
 	t.Logf("%s=%d repeats the choices, though not the timing", chaosSeed, seed)
-	r := newRun(t, v, s, seed, compacting)
+	r := newRun(t, v, protocols[seed%2], s, seed, compacting)
 	ctx, stop := context.WithTimeout(t.Context(), length)
 	defer stop()
 	var group sync.WaitGroup

@@ -33,7 +33,7 @@ func playAll(t *testing.T, where string, cells []cell, such venue, start func(*t
 // startKfake is a Kafka of the run's own, with three brokers, in a process of its own.
 func startKfake(t *testing.T, tested *faultCount) venue {
 	t.Helper()
-	k, err := rig.StartKafkaProcess(rig.KafkaOptions{Ports: []int{0, 0, 0}, DataDir: t.TempDir(), MinSessionTimeout: 200 * time.Millisecond})
+	k, err := rig.StartKafkaProcess(rig.KafkaOptions{Ports: []int{0, 0, 0}, DataDir: t.TempDir(), MinSessionTimeout: 200 * time.Millisecond, ConsumerSession: 1500 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
