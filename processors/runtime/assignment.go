@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -23,12 +22,13 @@ func (l *lane) confirmed(ctx context.Context) ([]place, error) {
 	if err != nil || ours == nil {
 		return nil, err
 	}
-	l.wanted = slices.DeleteFunc(l.wanted, func(p place) bool { return !ours.Lookup(p.topic, p.partition) })
+	l.wanted = slices.DeleteFunc(l.wanted, func(p place) bool { return !slices.Contains(ours, p.partition) })
 	return slices.Clone(l.wanted), nil
 }
 
-// assignment is what the coordinator says is assigned to this member, nil while the group rebalances.
-func (l *lane) assignment(ctx context.Context) (kadm.TopicsSet, error) {
+// assignment gives the partitions of the inbox that are, says the coordinator, assigned to this member; nil while it does not
+// say.
+func (l *lane) assignment(ctx context.Context) ([]int32, error) {
 	group := l.cfg.Group(l.spec.Name)
 	member, _ := l.sess.Client().GroupMetadata()
 	if l.protocol == ConsumerProtocol {
@@ -48,9 +48,9 @@ func (l *lane) assignment(ctx context.Context) (kadm.TopicsSet, error) {
 	}
 	for _, m := range groups[group].Members {
 		if assigned, ok := m.Assigned.AsConsumer(); ok && m.MemberID == member {
-			ours := kadm.TopicsSet{}
+			ours := []int32{}
 			for _, t := range assigned.Topics {
-				ours.Add(t.Topic, t.Partitions...)
+				ours = append(ours, t.Partitions...) // a keyed stage has one inbox
 			}
 			return ours, nil
 		}
@@ -58,9 +58,8 @@ func (l *lane) assignment(ctx context.Context) (kadm.TopicsSet, error) {
 	return nil, nil
 }
 
-// serverAssignment is assignment where the brokers assign (KIP-848). What is to be revoked is not among it. It is asked for
-// without kadm, which forgets the topics' ids, and the embedded Kafka says nothing else.
-func (l *lane) serverAssignment(ctx context.Context, group, member string) (kadm.TopicsSet, error) {
+// serverAssignment is assignment where the brokers assign (KIP-848). What is to be revoked is not among it.
+func (l *lane) serverAssignment(ctx context.Context, group, member string) ([]int32, error) {
 	req := kmsg.NewPtrConsumerGroupDescribeRequest()
 	req.Groups = []string{group}
 	res, err := req.RequestWith(ctx, l.sess.Client())
@@ -72,25 +71,18 @@ func (l *lane) serverAssignment(ctx context.Context, group, member string) (kadm
 		return nil, nil // not there yet
 	case err != nil:
 		return nil, kafka(fmt.Errorf("describe group %s: %w", group, err))
-	case len(res.Groups) != 1:
-		return nil, kafka(fmt.Errorf("describe group %s: the broker answered for %d groups", group, len(res.Groups)))
 	}
-	for _, m := range res.Groups[0].Members {
-		if m.MemberID == member {
-			return l.named(m.Assignment), nil
+	for _, g := range res.Groups {
+		for _, m := range g.Members {
+			if m.MemberID != member {
+				continue
+			}
+			ours := []int32{}
+			for _, t := range m.Assignment.TopicPartitions {
+				ours = append(ours, t.Partitions...)
+			}
+			return ours, nil
 		}
 	}
 	return nil, nil
-}
-
-func (l *lane) named(a kmsg.Assignment) kadm.TopicsSet {
-	ours := kadm.TopicsSet{}
-	for _, t := range a.TopicPartitions {
-		for name, id := range l.topo.ids {
-			if name == t.Topic || id == t.TopicID {
-				ours.Add(name, t.Partitions...)
-			}
-		}
-	}
-	return ours
 }

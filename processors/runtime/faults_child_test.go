@@ -111,7 +111,7 @@ func (c *child) config() Config {
 	}
 	cfg.GroupProtocol = c.Protocol
 	cfg.CacheBytes, cfg.HotBytes = 4<<20, 32<<10 // some state is decoded, some is not
-	cfg.SnapshotInterval, cfg.SnapshotRecords = 200*time.Millisecond, 300
+	cfg.SnapshotInterval, cfg.SnapshotRecords = 200*time.Millisecond, 40
 	return cfg
 }
 
