@@ -108,7 +108,7 @@ func (k *KafkaProcess) hear() (kafkaAnswer, error) {
 		return a, fmt.Errorf("hear from Kafka's process: %w", err)
 	}
 	if a.Error != "" {
-		return a, fmt.Errorf("Kafka's process says: %s", a.Error)
+		return a, fmt.Errorf("the process of Kafka says: %s", a.Error)
 	}
 	return a, nil
 }
