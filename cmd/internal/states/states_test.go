@@ -104,7 +104,11 @@ func newBed(t *testing.T, spec stream.Spec) *bed {
 	}
 	t.Cleanup(client.Close)
 	for _, topic := range append(runtime.Changelogs("test", spec), inbox, topics.DeadLetters) {
-		if _, err := kadm.NewClient(client).CreateTopic(t.Context(), partitions, 1, nil, string(topic.Name)); err != nil {
+		config := map[string]*string{}
+		if topic.Inbox {
+			config["message.timestamp.type"] = kadm.StringPtr("LogAppendTime")
+		}
+		if _, err := kadm.NewClient(client).CreateTopic(t.Context(), partitions, 1, config, string(topic.Name)); err != nil {
 			t.Fatal(err)
 		}
 	}
