@@ -57,6 +57,7 @@ func (k *cluster) scaleOutAndIn(t *testing.T) {
 	seen.await(t, "all partitions speak at last")
 	stop()
 	group.Wait()
+	k.check(t) // before it stops: what was sent last is to be worked on
 	a.halt(t)
 	for _, phase := range []struct {
 		name     string
@@ -68,7 +69,6 @@ func (k *cluster) scaleOutAndIn(t *testing.T) {
 			t.Errorf("scale %s stopped what stays for %v", phase.name, stayed)
 		}
 	}
-	k.check(t)
 }
 
 // trickle sends a record to each partition every few milliseconds. Keys are named after the partition.
