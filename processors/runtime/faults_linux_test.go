@@ -155,7 +155,10 @@ func TestFaultsDiskFull(t *testing.T) {
 	t.Cleanup(func() { t.Logf("embedded Kafka, disk full: %s", tested) })
 	// At "fenced" the store is only being made: Pebble ends the process there, which is right, and the run does not drain within its time
 	// on the embedded Kafka, which is not understood yet.
-	for i, point := range []string{"restored", "processed", "committed", "applied"} {
+	for i, point := range []string{1: "restored", 2: "processed", 3: "committed", 4: "applied"} {
+		if point == "" {
+			continue
+		}
 		t.Run("at "+point, func(t *testing.T) {
 			t.Parallel()
 			r := newRun(t, startKfake(t, tested), protocols[i%2], subjects[i%len(subjects)], uint64(i), false)
