@@ -330,3 +330,28 @@ func (k *kid) stop() {
 		k.t.Errorf("instance %s ended with %v: %q", k.Instance, k.ended, k.words)
 	}
 }
+
+// over says whether the instance has ended.
+func (k *kid) over() bool {
+	select {
+	case <-k.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// endsFor waits until the instance has ended in error, asked or not, and by its own word for this reason.
+func (k *kid) endsFor(reason string) {
+	k.t.Helper()
+	_ = k.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	select {
+	case <-k.done:
+	case <-time.After(patience):
+		k.t.Fatalf("instance %s does not end", k.Instance)
+	}
+	k.alive = false
+	if said := strings.Join(k.words, "\n"); k.ended == nil || wasKilled(k) || !strings.Contains(said, reason) {
+		k.t.Errorf("instance %s ended with %v and said %q, want a sentence with %q", k.Instance, k.ended, said, reason)
+	}
+}

@@ -296,18 +296,21 @@ func (r *run) untilMembers(names ...string) {
 // quiet waits until everything in the inbox is worked on.
 func (r *run) quiet() {
 	r.t.Helper()
+	r.until("nothing is left to do", r.idle)
+}
+
+// idle says whether nothing is left to do; not so while a broker is down.
+func (r *run) idle() bool {
 	cfg := Config{App: r.topics.app}
 	p, err := NewProbe([]kgo.Opt{kgo.SeedBrokers(r.venue.brokers...)}, cfg.Readers(r.spec())...)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	defer p.Close()
-	r.until("nothing is left to do", func() bool {
-		ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Second)
-		defer cancel()
-		quiet, err := p.Quiet(ctx) // a broker may be down
-		return quiet && err == nil
-	})
+	ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Second)
+	defer cancel()
+	quiet, err := p.Quiet(ctx)
+	return quiet && err == nil
 }
 
 // finish sends what is left, lets every timer come due, waits until all of it is done, ends the instances one after the other

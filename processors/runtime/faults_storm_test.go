@@ -161,14 +161,7 @@ func (r *run) troubles(ctx context.Context, rng *rand.Rand) {
 // cutOne cuts an instance that lives off the brokers, for a while.
 func (r *run) cutOne(rng *rand.Rand) {
 	r.mu.Lock()
-	living := slices.DeleteFunc(slices.Clone(r.kids), func(k *kid) bool {
-		select {
-		case <-k.done:
-			return true
-		default:
-			return false
-		}
-	})
+	living := slices.DeleteFunc(slices.Clone(r.kids), (*kid).over)
 	r.mu.Unlock()
 	if len(living) > 0 {
 		k := living[rng.IntN(len(living))]

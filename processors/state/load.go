@@ -90,7 +90,7 @@ func (l *Loading) ingest(c Checkpoint) error {
 	w := sstable.NewWriter(f, l.s.tables)
 	err = errors.Join(l.fill(w, c), w.Close())
 	if err == nil && l.empty {
-		err = l.s.db.Flush() // whose state it is, before any of it
+		err = l.s.Flush() // whose state it is, before any of it
 	}
 	if err == nil {
 		err = l.s.db.Ingest(context.Background(), []string{path})

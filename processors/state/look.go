@@ -86,7 +86,8 @@ func look(f Found, log *slog.Logger) (*Store, error) {
 	}
 	d := &Disk{log: log, cache: pebble.NewCache(lookCache)}
 	defer d.Close()
-	o := d.options(lock)
+	trouble := newTrouble()
+	o := d.options(lock, trouble)
 	o.ReadOnly = true
 	db, err := pebble.Open(f.Dir, o)
 	if err != nil {
@@ -95,7 +96,7 @@ func look(f Found, log *slog.Logger) (*Store, error) {
 		}
 		return nil, errors.Join(err, lock.Close())
 	}
-	s := &Store{db: db, lock: lock, dir: f.Dir, looking: true}
+	s := &Store{db: db, lock: lock, dir: f.Dir, looking: true, trouble: trouble}
 	was, err := s.get([]byte(keyIdentity))
 	if err == nil && was == nil { // its instance was killed before anything was brought to disk; whoever opens it next fills it
 		err = ErrNoState

@@ -11,14 +11,14 @@ import (
 
 // options: bloom filters because most reads of a growing state are for keys that are not there [measured: without them and
 // a cache, reads fall from 100,000 to 26,000 a second]; no log and no sync because the changelog is both.
-func (d *Disk) options(lock *pebble.Lock) *pebble.Options {
+func (d *Disk) options(lock *pebble.Lock, t *trouble) *pebble.Options {
 	o := &pebble.Options{
 		FS: unsynced{vfs.Default}, Cache: d.cache, DisableWAL: true, Lock: lock, FormatMajorVersion: pebble.FormatNewest,
-		MemTableSize: 8 << 20, MaxOpenFiles: 256, Logger: quiet{d.log},
+		MemTableSize: 8 << 20, MaxOpenFiles: 256, Logger: quiet{d.log, t},
 		// Without this Pebble ends the process, and each one after it. The read that met the damage returns it.
 		EventListener: &pebble.EventListener{DataCorruption: func(i pebble.DataCorruptionInfo) {
 			d.log.Error("state is damaged", "file", i.Path, "cause", i.Details)
-		}},
+		}, BackgroundError: t.listen(d.log)},
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
@@ -29,7 +29,10 @@ func (d *Disk) options(lock *pebble.Lock) *pebble.Options {
 }
 
 // quiet passes on what is wrong, not what is going on.
-type quiet struct{ log *slog.Logger }
+type quiet struct {
+	log *slog.Logger
+	*trouble
+}
 
 func (quiet) Infof(string, ...any) {}
 
@@ -37,5 +40,22 @@ func (q quiet) Errorf(format string, args ...any) {
 	q.log.Error("state", "pebble", fmt.Sprintf(format, args...))
 }
 
-// Fatalf must not return: Pebble calls it when going on would damage what it holds.
-func (q quiet) Fatalf(format string, args ...any) { panic("pebble: " + fmt.Sprintf(format, args...)) }
+// Fatalf does not return: Pebble calls it when going on would damage what it holds.
+func (q quiet) Fatalf(format string, args ...any) {
+	why := surrender{text: "pebble: " + fmt.Sprintf(format, args...)}
+	for _, a := range args {
+		if err, ok := a.(error); ok {
+			why.cause = err
+		}
+	}
+	q.giveUp(why)
+}
+
+// surrender is what Pebble gives up with: a sentence with an error in it.
+type surrender struct {
+	text  string
+	cause error
+}
+
+func (s surrender) Error() string { return s.text }
+func (s surrender) Unwrap() error { return s.cause }

@@ -63,14 +63,15 @@ func (d *Disk) Close() { d.cache.Unref() }
 
 // Store is one task's committed state. Get and Scan belong to the task's goroutine.
 type Store struct {
-	db     *pebble.DB
-	lock   *pebble.Lock
-	dir    string
-	fs     vfs.FS
-	tables sstable.WriterOptions // of those that are loaded
-	spoilt bool                  // found damaged when it was read
-	value  []byte                // of the last Get
-	key    []byte
+	db      *pebble.DB
+	lock    *pebble.Lock
+	dir     string
+	fs      vfs.FS
+	tables  sstable.WriterOptions // of those that are loaded
+	spoilt  bool                  // found damaged when it was read
+	trouble *trouble
+	value   []byte // of the last Get
+	key     []byte
 
 	unflushed atomic.Int64 // changes that are in memory alone, about
 	flushes   int64        // seen by Size
@@ -115,13 +116,14 @@ func (d *Disk) open(dir string, id ID) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w (%w)", dir, ErrLocked, err)
 	}
-	options := d.options(lock)
-	db, err := pebble.Open(dir, options)
+	trouble := newTrouble()
+	options := d.options(lock, trouble)
+	db, err := trouble.opened(dir, options)
 	if err != nil {
 		return nil, errors.Join(damaged(fmt.Errorf("open state in %s: %w", dir, err)), lock.Close())
 	}
 	// Of level 0: in a table for the lowest one Pebble hides deletions, since nothing should lie below.
-	s := &Store{db: db, lock: lock, dir: dir, fs: options.FS, tables: options.MakeWriterOptions(0, db.TableFormat())}
+	s := &Store{db: db, lock: lock, dir: dir, fs: options.FS, trouble: trouble, tables: options.MakeWriterOptions(0, db.TableFormat())}
 	if err := s.identify(id); err != nil {
 		s.spoilt = false // Open sets it aside
 		return nil, errors.Join(err, s.Close())
@@ -157,7 +159,7 @@ func foreign(dir string) error {
 // damaged tells what deleting the directory mends from what it does not, such as a full disk or a missing permission: of
 // those the operating system told. Not all that Pebble finds wrong it marks as corruption: a table that is cut short it does not.
 func damaged(err error) error {
-	if errors.As(err, new(syscall.Errno)) && !errors.Is(err, fs.ErrNotExist) && !pebble.IsCorruptionError(err) {
+	if errors.As(err, new(gaveUp)) || errors.As(err, new(syscall.Errno)) && !errors.Is(err, fs.ErrNotExist) && !pebble.IsCorruptionError(err) {
 		return err
 	}
 	return &unusable{why: "is damaged: " + err.Error()}
@@ -281,6 +283,9 @@ func (s *Store) Apply(changes []stream.Change, c Checkpoint) error {
 }
 
 func (s *Store) commit(b *pebble.Batch, c Checkpoint) error {
+	if err := s.trouble.cause(); err != nil {
+		return err
+	}
 	b.Set([]byte(keyCheckpoint), c.append(nil), nil)
 	return b.Commit(pebble.NoSync)
 }
@@ -366,12 +371,9 @@ func (s *Store) Rederive() error {
 	return nil
 }
 
-// Flush brings what is in memory to disk, so that a restart need not read it from the changelog.
-func (s *Store) Flush() error { return s.db.Flush() }
-
 // Close closes the store. What was not flushed is forgotten.
 func (s *Store) Close() error {
-	err := errors.Join(s.db.Close(), s.lock.Close())
+	err := errors.Join(s.closeDB(), s.lock.Close())
 	if s.spoilt {
 		_, aside := setAside(s.dir)
 		err = errors.Join(err, aside)

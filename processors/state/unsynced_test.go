@@ -61,13 +61,13 @@ func memoryStore(t *testing.T, fs vfs.FS) *Store {
 
 func openMemory(fs vfs.FS) (*Store, error) {
 	d := &Disk{log: slog.New(slog.DiscardHandler)}
-	o := d.options(nil)
+	o := d.options(nil, newTrouble())
 	o.FS, o.MemTableSize = unsynced{fs}, 64<<10 // many flushes and compactions
 	db, err := pebble.Open("db", o)
 	if err != nil {
 		return nil, damaged(err)
 	}
-	return &Store{db: db, dir: "db", fs: o.FS, tables: o.MakeWriterOptions(0, db.TableFormat())}, nil
+	return &Store{trouble: newTrouble(), db: db, dir: "db", fs: o.FS, tables: o.MakeWriterOptions(0, db.TableFormat())}, nil
 }
 
 // workOn writes state in batches and tables, and gives what it was at each checkpoint.
