@@ -17,7 +17,7 @@ SUMMARY  ?= .waybill/tests.txt
 need = @command -v $(1) >/dev/null 2>&1 || { echo "make $@: $(1) is missing: install $(2)." >&2; exit 1; }
 GO_IS = Go 1.26 or later (https://go.dev/dl)
 
-.PHONY: help build tools demo test lint bench chaos fuzz law clean
+.PHONY: help build tools demo test lint bench chaos mutants fuzz law clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -49,6 +49,10 @@ law: ## the law of convergence, with more seeds (LAW_SEEDS=2000)
 chaos: tools ## faults by chance for as long as asked, on both kinds of broker (CHAOS_SECONDS=600, CHAOS_SEED=… repeats)
 	@sh bench/rig/kafka.sh
 	WAYBILL_CHAOS_SECONDS=$${CHAOS_SECONDS:-600} WAYBILL_CHAOS_SEED=$$CHAOS_SEED go test -count 1 -timeout 0 -v -run 'TestChaos|TestFaults|TestKillsAndMoves' ./processors/runtime
+
+mutants: ## switch off one mechanism of the engine at a time and see its tests fail (ONLY=name)
+	$(call need,go,$(GO_IS))
+	@RUNTIME_TEST_PATIENCE=30s go run ./cmd/internal/mutants -only "$(ONLY)"
 
 fuzz: ## run every fuzz target for FUZZTIME (10s) each
 	$(call need,go,$(GO_IS))

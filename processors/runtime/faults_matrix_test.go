@@ -79,7 +79,10 @@ var pinned = []cell{
 	{"zombie wakes late", "assigned", 1, "tally", ClassicProtocol},         // without a gate its fence gets through
 	{"restart, disk complete", "committed", 2, "shelves", ClassicProtocol}, // what is applied before the commit is counted twice
 	{"restart, disk complete", "flushed", 3, "tally", ConsumerProtocol},    //
-	{"evicted", "flushed", 2, "shelves", ClassicProtocol},                  // what is not undone is counted twice
+	{"twice", "flushed", 3, "tally", ClassicProtocol},                      // restored to the last stable offset it lacks what an open transaction hides
+	{"empty disk", "flushed", 2, "tally", ClassicProtocol},                 // read uncommitted, what was aborted is restored
+	{"empty disk", "committed", 3, "shelves", ConsumerProtocol},            // what is not in the changelog is not restored
+	{"scale out and in", "flushed", 2, "shelves", ClassicProtocol},         // what is not undone is counted twice
 }
 
 // covering is a part of the matrix: the pinned cells, every cross at some points and every point with some crosses, as many of
