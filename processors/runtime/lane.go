@@ -70,6 +70,7 @@ func (s *stage) lane(ctx context.Context) (err error) {
 // step is one cycle. What it does is visible when its transaction commits, and has not happened when it does not.
 func (l *lane) step(ctx context.Context) error {
 	l.stats.alive()
+	l.sess.AllowRebalance()
 	if l.rest > 0 {
 		sleep(ctx, l.rest)
 		l.rest = 0
@@ -232,7 +233,6 @@ func (l *lane) note(partitions map[string][]int32, assigned bool) {
 
 // settle makes the tasks follow what the group decided.
 func (l *lane) settle(ctx context.Context) error {
-	l.sess.AllowRebalance()
 	l.mu.Lock()
 	moves := l.moves
 	l.moves = nil

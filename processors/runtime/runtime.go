@@ -108,6 +108,9 @@ func New(cfg Config, deps Deps, specs ...stream.Spec) (*Engine, error) {
 	}
 	e := &Engine{cfg: cfg, deps: deps}
 	for _, spec := range specs {
+		if spec.Ledger && cfg.Mode != ExactlyOnce {
+			return nil, fmt.Errorf("stage %s writes the ledger, which must not say anything twice: run it with runtime.mode %s, in a process of its own where others are to run %s", spec.Name, ExactlyOnce, cfg.Mode)
+		}
 		spec.MaxSkew = cfg.MaxSkew
 		e.stages = append(e.stages, &stage{
 			cfg: cfg, deps: deps, spec: spec, tasks: &e.tasks, log: deps.Log.With("stage", spec.Name),
