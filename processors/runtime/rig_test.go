@@ -309,7 +309,10 @@ func start(t testing.TB, cfg Config, crash func(string) bool, specs ...stream.Sp
 
 func startWith(t testing.TB, cfg Config, deps Deps, specs ...stream.Spec) *instance {
 	t.Helper()
-	deps.Decoder, deps.Encoder = codec{}, codec{}
+	if deps.Decoder == nil {
+		deps.Decoder = codec{}
+	}
+	deps.Encoder = codec{}
 	if os.Getenv("RUNTIME_TEST_LOG") != "" {
 		deps.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("instance", cfg.Instance)
 	}
