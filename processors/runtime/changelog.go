@@ -85,7 +85,7 @@ func offsets(listed kadm.ListedOffsets, err error) (kadm.ListedOffsets, error) {
 // silence is how long a broker may keep a reader of what is there waiting.
 const silence = 30 * time.Second
 
-// Read hands over what is committed, all of it, in order; opts say how to reach the brokers.
+// Read hands over what is committed, all of it, in order, whole cycles only; opts say how to reach the brokers.
 func (l Log) Read(ctx context.Context, opts []kgo.Opt, each func(Entry) error) error {
 	if l.Start >= l.Committed {
 		return nil
@@ -98,6 +98,8 @@ func (l Log) Read(ctx context.Context, opts []kgo.Opt, each func(Entry) error) e
 		return fmt.Errorf("make Kafka client: %w", err)
 	}
 	defer client.Close()
+	var whole []*kgo.Record
+	cycles := cycles{whole: func(r *kgo.Record) { whole = append(whole, r) }}
 	for next := l.Start; next < l.Committed; {
 		records, err := l.poll(ctx, client)
 		if err != nil {
@@ -108,6 +110,11 @@ func (l Log) Read(ctx context.Context, opts []kgo.Opt, each func(Entry) error) e
 			if r.Attrs.IsControl() || r.Offset >= l.Committed {
 				continue
 			}
+			if cycles.take(r); string(r.Key) == fenceKey || string(r.Key) == snapshotKey {
+				whole = append(whole, r)
+			}
+		}
+		for _, r := range whole {
 			e, err := entry(r)
 			if err == nil {
 				err = each(e)
@@ -116,6 +123,7 @@ func (l Log) Read(ctx context.Context, opts []kgo.Opt, each func(Entry) error) e
 				return err
 			}
 		}
+		whole = whole[:0]
 	}
 	return nil
 }

@@ -38,6 +38,10 @@ func TestKillsAndMoves(t *testing.T) {
 }
 
 func (k *cluster) killsAndMoves(t *testing.T, seconds int, seed uint64) {
+	k.killsAndMovesUntil(t, seconds, seed, func(t *testing.T, k *cluster) { k.check(t) })
+}
+
+func (k *cluster) killsAndMovesUntil(t *testing.T, seconds int, seed uint64, holds func(*testing.T, *cluster)) {
 	var kills atomic.Int64
 	ctx, stop := context.WithTimeout(t.Context(), time.Duration(seconds)*time.Second)
 	defer stop()
@@ -71,7 +75,7 @@ func (k *cluster) killsAndMoves(t *testing.T, seconds int, seed uint64) {
 	}
 	group.Wait()
 	last := start(t, testConfig(k, "last", t.TempDir()), nil, k.counting())
-	k.check(t)
+	holds(t, k)
 	last.halt(t)
 	t.Logf("%d records, %d kills", k.sent, kills.Load())
 	if kills.Load() == 0 {

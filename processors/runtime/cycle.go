@@ -174,6 +174,9 @@ func (l *lane) produce(ctx context.Context, c *cycle) error {
 	if err := l.sess.Barrier(ctx); err != nil {
 		return kafka(fmt.Errorf("flush what is said: %w", err))
 	}
+	if err := sent.fault(); err != nil {
+		return err
+	}
 	for _, w := range c.works {
 		for _, r := range w.changed() {
 			l.sess.Produce(ctx, r, acknowledge)
@@ -212,6 +215,13 @@ func (s *receipts) acknowledge(r *kgo.Record, err error) {
 	}
 	at := place{r.Topic, r.Partition}
 	s.last[at] = max(s.last[at], r.Offset)
+}
+
+// fault is the first write that failed so far.
+func (s *receipts) fault() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
 }
 
 // next is the offset behind the last record written to a partition, 0 where none was.

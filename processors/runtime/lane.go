@@ -70,6 +70,7 @@ func (s *stage) lane(ctx context.Context) (err error) {
 // step is one cycle. What it does is visible when its transaction commits, and has not happened when it does not.
 func (l *lane) step(ctx context.Context) error {
 	l.stats.alive()
+	l.sess.AllowRebalance()
 	if l.rest > 0 {
 		sleep(ctx, l.rest)
 		l.rest = 0
@@ -82,6 +83,7 @@ func (l *lane) step(ctx context.Context) error {
 	l.probe(begun)
 	c, err := l.read(ctx) // poll, unframe, decode, fire due timers, handle, encode
 	if err != nil || c.records == 0 {
+		l.idles()
 		return err
 	}
 	// From here on the end of ctx waits: the cycle is finished and committed.
@@ -232,7 +234,6 @@ func (l *lane) note(partitions map[string][]int32, assigned bool) {
 
 // settle makes the tasks follow what the group decided.
 func (l *lane) settle(ctx context.Context) error {
-	l.sess.AllowRebalance()
 	l.mu.Lock()
 	moves := l.moves
 	l.moves = nil
@@ -328,7 +329,7 @@ func (l *lane) again(cause error) error {
 		return cause
 	}
 	l.rest = l.pause.NextBackOff()
-	l.log.Warn("cycle undone, trying again", "cause", cause, "in", l.rest)
+	l.failed("cycle undone, trying again", cause, l.rest)
 	return nil
 }
 
@@ -339,6 +340,7 @@ func (l *lane) commit(c *cycle) error {
 		return errCrashed
 	}
 	l.pause.Reset()
+	l.works()
 	l.stats.commits.Add(1)
 	now := time.Now()
 	for _, w := range c.works {

@@ -116,27 +116,18 @@ func (r *restore) catchUp(ctx context.Context, adm *kadm.Client) error {
 		c.At, c.Partly = time.Now(), changed
 		return loading.Write(c)
 	}
+	cycles := cycles{whole: func(rec *kgo.Record) { loading.Add(stream.Change{Key: rec.Key, Value: rec.Value}) }}
 	err = r.read(ctx, r.changelog, c.Next, r.fence+1, func(records []*kgo.Record, next int64) error {
 		before := loading.Len()
 		for _, rec := range records {
-			switch string(rec.Key) {
-			case fenceKey:
-				if err := r.laidOut(rec); err != nil {
-					return err
-				}
-			case snapshotKey:
-				var s avro.Snapshot
-				if err := s.Decode(rec.Value); err != nil {
-					return fmt.Errorf("read the snapshot at %s: %w", at(rec), err)
-				}
-				c.Input = s.Input
-			default:
-				loading.Add(stream.Change{Key: rec.Key, Value: rec.Value})
+			if err := r.note(rec, &c); err != nil {
+				return err
 			}
+			cycles.take(rec)
 		}
 		r.stats.restored.Add(int64(loading.Len() - before))
 		changed = changed || loading.Len() > 0
-		c.Next = next
+		c.Next = cycles.from(next)
 		if loading.Full() {
 			return write()
 		}
@@ -153,6 +144,21 @@ func (r *restore) catchUp(ctx context.Context, adm *kadm.Client) error {
 	}
 	c.Partly = false
 	return r.store.Apply(nil, c)
+}
+
+// note takes in what a record says that is no state.
+func (r *restore) note(rec *kgo.Record, c *state.Checkpoint) error {
+	switch string(rec.Key) {
+	case fenceKey:
+		return r.laidOut(rec)
+	case snapshotKey:
+		var s avro.Snapshot
+		if err := s.Decode(rec.Value); err != nil {
+			return fmt.Errorf("read the snapshot at %s: %w", at(rec), err)
+		}
+		c.Input = s.Input
+	}
+	return nil
 }
 
 // ground gives where to read from, after wiping state that cannot be brought up to date.

@@ -118,6 +118,7 @@ type cluster struct {
 	*kfake.Cluster // nil on Apache Kafka
 	addrs          []string
 	protocol       Protocol
+	mode           Mode
 	dialer         func(ctx context.Context, network, address string) (net.Conn, error)
 	client         *kgo.Client
 	adm            *kadm.Client
@@ -151,7 +152,7 @@ func connect(t testing.TB, addrs []string, opts ...kgo.Opt) *cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return &cluster{addrs: addrs, dialer: (&net.Dialer{}).DialContext, client: client, protocol: ClassicProtocol, adm: kadm.NewClient(client), want: map[string]int64{}}
+	return &cluster{addrs: addrs, dialer: (&net.Dialer{}).DialContext, client: client, protocol: ClassicProtocol, mode: ExactlyOnce, adm: kadm.NewClient(client), want: map[string]int64{}}
 }
 
 // ours are the topics of the tests and of their stages.
@@ -295,7 +296,7 @@ func testConfig(k *cluster, id, dir string) Config {
 	c.App, c.Instance, c.Brokers, c.StateDir = "test", id, k.addrs, dir
 	c.CommitInterval, c.CycleRecords = 20*time.Millisecond, 100
 	c.SnapshotInterval, c.SnapshotRecords = 100*time.Millisecond, 60
-	c.GroupProtocol = k.protocol
+	c.GroupProtocol, c.Mode = k.protocol, k.mode
 	c.SessionTimeout, c.RebalanceTimeout, c.TransactionTimeout = time.Second, 2*time.Second, 4*time.Second
 	c.Poison = Poison{} // many tests are floods
 	return c
@@ -308,7 +309,10 @@ func start(t testing.TB, cfg Config, crash func(string) bool, specs ...stream.Sp
 
 func startWith(t testing.TB, cfg Config, deps Deps, specs ...stream.Spec) *instance {
 	t.Helper()
-	deps.Decoder, deps.Encoder = codec{}, codec{}
+	if deps.Decoder == nil {
+		deps.Decoder = codec{}
+	}
+	deps.Encoder = codec{}
 	if os.Getenv("RUNTIME_TEST_LOG") != "" {
 		deps.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("instance", cfg.Instance)
 	}
@@ -391,6 +395,10 @@ func (k *cluster) check(t testing.TB) {
 	}
 	if len(seen) != k.sent {
 		t.Errorf("%d inputs came out, want %d", len(seen), k.sent)
+	}
+	if k.mode == AtLeastOnce { // what is remembered comes after what is said
+		eventually(t, "the changelog has every count", func() bool { return k.snapshots || mapsEqual(k.changelog(t), k.want) })
+		return
 	}
 	if got := k.changelog(t); !mapsEqual(got, k.want) && !k.snapshots {
 		t.Errorf("the changelog says %v, want %v", got, k.want)

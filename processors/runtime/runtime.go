@@ -51,6 +51,7 @@ type Deps struct {
 
 	crash     func(point string) bool // tests only: true drops everything at that point, as kill -9 would
 	anyStamps bool                    // tests only: the clock of the inbox is the test's own
+	youth     time.Duration           // tests only: how long a process is young, 0: a minute
 }
 
 // Progress of restoring one task from its changelog.
@@ -81,13 +82,14 @@ type Engine struct {
 
 // stage is one spec in this process.
 type stage struct {
-	cfg   Config
-	deps  Deps
-	spec  stream.Spec
-	log   *slog.Logger
-	disk  *state.Disk
-	stats counters
-	tasks *atomic.Int64 // open in all stages of the process
+	cfg     Config
+	deps    Deps
+	spec    stream.Spec
+	log     *slog.Logger
+	disk    *state.Disk
+	stats   counters
+	trouble trouble
+	tasks   *atomic.Int64 // open in all stages of the process
 
 	changelog string // the topic; not there for a stage without state
 }
@@ -108,6 +110,9 @@ func New(cfg Config, deps Deps, specs ...stream.Spec) (*Engine, error) {
 	}
 	e := &Engine{cfg: cfg, deps: deps}
 	for _, spec := range specs {
+		if spec.Ledger && cfg.Mode != ExactlyOnce {
+			return nil, fmt.Errorf("stage %s writes the ledger, which must not say anything twice: run it with runtime.mode %s, in a process of its own where others are to run %s", spec.Name, ExactlyOnce, cfg.Mode)
+		}
 		spec.MaxSkew = cfg.MaxSkew
 		e.stages = append(e.stages, &stage{
 			cfg: cfg, deps: deps, spec: spec, tasks: &e.tasks, log: deps.Log.With("stage", spec.Name),
@@ -139,6 +144,7 @@ var errCrashed = errors.New("crashed on request")
 // run keeps a lane alive: a retryable end of one is followed by the next.
 func (s *stage) run(ctx context.Context) error {
 	pause := newBackoff()
+	s.trouble.born = time.Now()
 	for ctx.Err() == nil {
 		s.stats.alive()
 		begun := s.stats.commits.Load()
@@ -149,12 +155,15 @@ func (s *stage) run(ctx context.Context) error {
 		case fault.Of(err) != fault.Retryable && !errors.Is(err, state.ErrDamaged):
 			return fmt.Errorf("stage %s: %w", s.spec.Name, err)
 		}
+		if err := s.twin(err, time.Now()); err != nil {
+			return fmt.Errorf("stage %s: %w", s.spec.Name, err)
+		}
 		if s.stats.commits.Load() > begun {
 			pause.Reset()
 		}
 		wait := pause.NextBackOff()
 		s.stats.rebuilds.Add(1)
-		s.log.Warn("lane closed, opening another", "cause", err, "in", wait)
+		s.failed("lane closed, opening another", err, wait)
 		sleep(ctx, wait)
 	}
 	return nil

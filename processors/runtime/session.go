@@ -108,21 +108,25 @@ func (g *gate) inTransaction(ctx context.Context) context.Context {
 	})
 }
 
-// follow is End without a transaction.
+// follow is End without a transaction. The order is what keeps a crash from losing anything: what was said is there, then
+// what is remembered, then the offsets follow.
 func (s *session) follow(ctx context.Context, commit bool, g *gate) (bool, error) {
-	err := s.Flush(ctx)
-	if err == nil && commit {
-		err = s.commit(ctx, g)
-		if err == nil {
-			return true, nil
+	var err error
+	if commit {
+		if err = s.Flush(ctx); err == nil {
+			err = s.commit(ctx, g)
 		}
+	} else {
+		err = s.AbortBufferedRecords(ctx)
 	}
 	switch {
+	case err == nil && commit:
+		return true, nil
 	case err == nil, evicted(err):
 		s.SetOffsets(s.CommittedOffsets())
 		return false, nil
 	}
-	return false, fmt.Errorf("commit offsets: %w", err)
+	return false, err
 }
 
 func (s *session) commit(ctx context.Context, g *gate) error {

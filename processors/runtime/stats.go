@@ -39,6 +39,7 @@ type Stats struct {
 	// partition count as the oldest of them, so the true figures are no longer. The broker's clock is held against ours.
 	EndToEnd meter.Snapshot
 
+	Broken     time.Time // since when nothing has worked, after several attempts; zero: it works
 	Joined     bool      // the group has given the lane its share, if only none
 	Beat       time.Time // when the lane last began a cycle, or went on waiting for work
 	Partitions []PartitionStats
@@ -62,6 +63,7 @@ type counters struct {
 	cycleTime, commitTime, endToEnd meter.Histogram
 
 	beat       atomic.Int64 // nanoseconds since 1970
+	broken     atomic.Int64 // nanoseconds since 1970, 0: it works
 	led        atomic.Int64 // nanoseconds since 1970: since then no partition has been without another's tick
 	joined     atomic.Bool
 	partitions atomic.Pointer[[]PartitionStats]
@@ -87,6 +89,9 @@ func (c *counters) snapshot(stage string) Stats {
 		Doubtful:  c.doubtful.Load(),
 		CycleTime: c.cycleTime.Snapshot(), CommitTime: c.commitTime.Snapshot(), EndToEnd: c.endToEnd.Snapshot(),
 		Joined: c.joined.Load(), Beat: time.Unix(0, c.beat.Load()),
+	}
+	if since := c.broken.Load(); since != 0 {
+		s.Broken = time.Unix(0, since)
 	}
 	if p := c.partitions.Load(); p != nil {
 		s.Partitions = *p

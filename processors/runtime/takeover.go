@@ -20,6 +20,7 @@ import (
 const (
 	fenceKey    = "\x00fence"
 	snapshotKey = "\x00snapshot" // of avro.Snapshot
+	sealKey     = "\x00cycle"    // behind the changes of a cycle that is no transaction
 )
 
 // takeOver fences what was assigned and starts to restore it.

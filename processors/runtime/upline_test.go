@@ -140,7 +140,7 @@ func TestOneTicksForAll(t *testing.T) {
 	const every = 50 * time.Millisecond
 	stopA := k.ticks(t, a, "a", every)
 	defer k.ticks(t, b, "b", every)()
-	eventually(t, "b is led", func() bool { return b.Led(inbox.Name, patience*every) })
+	eventually(t, "b is led", func() bool { return b.Led(inbox.Name, tickPatience*every) })
 	if a.Led(inbox.Name, time.Hour) {
 		t.Error("the first by name is led")
 	}

@@ -256,8 +256,11 @@ func (w *work) changed() []*kgo.Record {
 			add(c.Key, c.Value)
 		}
 	}
-	if w.spec.Snapshots {
+	switch {
+	case w.spec.Snapshots:
 		add([]byte(snapshotKey), (&avro.Snapshot{Input: w.behind()}).Append(nil))
+	case w.cfg.Mode == AtLeastOnce && len(out) > 0:
+		add([]byte(sealKey), []byte{})
 	}
 	return out
 }

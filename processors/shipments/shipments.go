@@ -88,6 +88,7 @@ func New(cfg Config) stream.Spec {
 		Outputs: []topics.Name{
 			topics.Timelines.Name, topics.Milestones.Name, topics.Gaps.Name, topics.Charges.Name, topics.OrdersInbox.Name,
 		},
+		Ledger: true,
 		Timers: cfg.onDue,
 		Sweep:  cfg.onReference,
 	})

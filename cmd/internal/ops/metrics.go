@@ -99,6 +99,7 @@ func (m metrics) stage(s runtime.Stats) {
 	m.histogram(s.CommitTime, "commit_duration", "Committing a transaction.", l)
 	m.endToEnd(s.EndToEnd, s.Stage)
 	m.letters(s.Reasons, s.Stage)
+	m.gauge(truth(!s.Broken.IsZero()), "standing_still", "1 where a stage has failed again and again and keeps trying.", l)
 	m.membership(s.Joined, s.Beat, s.Stage)
 }
 
