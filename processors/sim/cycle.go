@@ -89,7 +89,7 @@ func (s *Sim) keep() int {
 	if s.opt.Seed != 0 && s.rng.IntN(2) == 0 {
 		return 0
 	}
-	return 1 << 20
+	return s.opt.Keep
 }
 
 // cycle is one transaction: read, handle, write outputs and state, move the offset on; all of it or nothing.

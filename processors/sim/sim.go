@@ -29,6 +29,7 @@ type Options struct {
 	Seed       uint64    // 0: stages in order, batches as large as Batch
 	Batch      int       // most records of a cycle; 0 means 64
 	Faults     float64   // share of cycles that abort or crash; needs a Seed
+	Keep       int       // bytes a task keeps decoded, but for what a Seed decides; 0 means 1 MiB
 	Start      time.Time // the broker's clock at first; zero means 2026-01-01 00:00 UTC
 }
 
@@ -81,6 +82,9 @@ func New(opt Options, specs ...stream.Spec) *Sim {
 	if opt.Batch == 0 {
 		opt.Batch = 64
 	}
+	if opt.Keep == 0 {
+		opt.Keep = 1 << 20
+	}
 	if opt.Start.IsZero() {
 		opt.Start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
@@ -128,10 +132,29 @@ func (s *Sim) Tick(at time.Time) {
 
 // Crash drops every task: what is not committed is lost, and the tasks start again from committed state.
 func (s *Sim) Crash() {
+	for _, spec := range s.specs {
+		s.CrashStage(spec.Name)
+	}
+}
+
+// CrashStage is Crash of one stage.
+func (s *Sim) CrashStage(stage string) {
 	s.Stats.Crashes++
 	for _, in := range s.inputs {
-		in.task = nil
+		if in.spec.Name == stage {
+			in.task = nil
+		}
 	}
+}
+
+// Held is about how many bytes the tasks of a stage hold decoded.
+func (s *Sim) Held(stage string) (n int) {
+	for _, in := range s.inputs {
+		if in.spec.Name == stage && in.task != nil {
+			n += in.task.Held()
+		}
+	}
+	return n
 }
 
 func (s *Sim) partition(key string) int32 {

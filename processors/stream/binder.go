@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"unsafe"
@@ -43,6 +42,7 @@ type store struct {
 	name    string
 	record  func() avro.Record
 	size    int // of a decoded value, what it points to left out
+	nested  ratio
 	kind    Kind
 	cold    bool  // values leave memory once they are durable
 	version byte  // of the form of its values
@@ -73,6 +73,7 @@ type subs struct {
 	changed []*cell  // the dirty ones
 	list    []string // names of all that are present, in order, where listed
 	listed  bool
+	names   int // about how many bytes the list takes
 }
 
 // cell is one decoded value. Hot values stay decoded; a changed one is encoded once per flush.
@@ -115,14 +116,8 @@ func (b *Binder) scope(key string) *scope {
 	return b.addScope(key)
 }
 
-// What holding a decoded value costs beside the value, about.
-const (
-	scopeOverhead = 200
-	cellOverhead  = 150
-)
-
 func (b *Binder) addScope(key string) *scope {
-	s := &scope{key: key, slots: make([]slot, len(b.stores)), used: true, size: scopeOverhead + len(b.stores)*int(unsafe.Sizeof(slot{})) + 2*len(key)}
+	s := &scope{key: key, slots: make([]slot, len(b.stores)), used: true, size: scopeOverhead + len(b.stores)*int(unsafe.Sizeof(slot{})) + len(key)}
 	b.scopes[key] = s
 	b.ring = append(b.ring, s)
 	b.held += s.size
@@ -147,7 +142,7 @@ func (b *Binder) value(s *scope, store uint16) *cell {
 
 // entry gives the cell of an entry of a Map, an Index or the timers.
 func (b *Binder) entry(s *scope, store uint16, sub string) *cell {
-	in := s.subs(store)
+	in := b.subs(s, store)
 	if c := in.cells[sub]; c != nil {
 		b.hits++
 		return c
@@ -161,7 +156,7 @@ func (b *Binder) entry(s *scope, store uint16, sub string) *cell {
 
 // fresh gives the cell of an entry whose value does not matter.
 func (b *Binder) fresh(s *scope, store uint16, sub string) *cell {
-	in := s.subs(store)
+	in := b.subs(s, store)
 	if c := in.cells[sub]; c != nil {
 		return c
 	}
@@ -171,9 +166,10 @@ func (b *Binder) fresh(s *scope, store uint16, sub string) *cell {
 	return c
 }
 
-func (s *scope) subs(store uint16) *subs {
+func (b *Binder) subs(s *scope, store uint16) *subs {
 	if s.slots[store].subs == nil {
 		s.slots[store].subs = &subs{cells: map[string]*cell{}}
+		b.grow(s, subsOverhead)
 	}
 	return s.slots[store].subs
 }
@@ -203,14 +199,6 @@ func (b *Binder) load(c *cell) error {
 	}
 	b.resize(c, len(v))
 	return nil
-}
-
-// resize notes how long a value's encoding is: what it points to takes about twice that.
-func (b *Binder) resize(c *cell, encoded int) {
-	size := int32(min(cellOverhead+len(c.sub)+b.stores[c.store].size+2*encoded, math.MaxInt32))
-	c.scope.size += int(size - c.size)
-	b.held += int(size - c.size)
-	c.size = size
 }
 
 // Values stand behind the version of their form.
@@ -246,7 +234,7 @@ func (b *Binder) touch(c *cell) {
 }
 
 // set makes a touched cell present or absent, and keeps its listing.
-func (c *cell) set(present bool) {
+func (b *Binder) set(c *cell, present bool) {
 	if c.present == present {
 		return
 	}
@@ -259,21 +247,37 @@ func (c *cell) set(present bool) {
 	switch {
 	case present && !found:
 		in.list = slices.Insert(in.list, at, c.sub)
+		b.growList(c.scope, in, nameOverhead+len(c.sub))
 	case !present && found:
 		in.list = slices.Delete(in.list, at, at+1)
+		b.growList(c.scope, in, -nameOverhead-len(c.sub))
 	}
+}
+
+func (b *Binder) list(s *scope, in *subs, names []string) {
+	in.list, in.listed = names, true
+	n := 0
+	for _, name := range names {
+		n += nameOverhead + len(name)
+	}
+	b.growList(s, in, n)
+}
+
+func (b *Binder) unlist(s *scope, in *subs) {
+	in.list, in.listed = nil, false
+	b.growList(s, in, -in.names)
 }
 
 // names lists the entries of a scope whose names begin with prefix, in order. The list is valid until one is added or removed.
 func (b *Binder) names(s *scope, store uint16, prefix string) []string {
-	in := s.subs(store)
+	in := b.subs(s, store)
 	if !in.listed && prefix != "" && s.key == "" {
 		return b.scan(s, store, prefix, "", -1) // the table may be one of all places there are
 	}
 	if !in.listed {
-		in.list, in.listed = b.scan(s, store, "", "", -1), true
+		b.list(s, in, b.scan(s, store, "", "", -1))
 		if b.fault != nil {
-			in.listed = false
+			b.unlist(s, in)
 		}
 	}
 	from, _ := slices.BinarySearch(in.list, prefix)
@@ -288,7 +292,7 @@ func (b *Binder) names(s *scope, store uint16, prefix string) []string {
 
 // scan lists entries behind after from what is committed and what is changed; at most limit where that is not negative.
 func (b *Binder) scan(s *scope, store uint16, prefix, after string, limit int) []string {
-	in := s.subs(store)
+	in := b.subs(s, store)
 	name := b.stores[store].name
 	base := len(name) + len(s.key) + 2
 	var behind []byte
@@ -359,9 +363,11 @@ func (b *Binder) committed(budget int) {
 		for _, c := range b.dirty {
 			b.clean(c)
 		}
+		clear(b.dirty) // a cell that is released or evicted must not live on behind its end
 		b.dirty = b.dirty[:0]
 		b.timers.committed()
 		b.flushed = false
+		b.trim()
 	}
 	b.evict(budget)
 }
@@ -370,6 +376,7 @@ func (b *Binder) clean(c *cell) {
 	c.dirty = false
 	c.scope.dirty--
 	if in := c.scope.slots[c.store].subs; in != nil {
+		clear(in.changed)
 		in.changed = in.changed[:0]
 	}
 	if d, ok := c.rec.(*due); ok {
@@ -377,18 +384,6 @@ func (b *Binder) clean(c *cell) {
 	}
 	if b.stores[c.store].cold {
 		b.release(c)
-	}
-}
-
-// release forgets a clean cell; its name stays listed.
-func (b *Binder) release(c *cell) {
-	s := c.scope
-	s.size -= int(c.size)
-	b.held -= int(c.size)
-	if at := &s.slots[c.store]; at.subs != nil {
-		delete(at.subs.cells, c.sub)
-	} else {
-		*c = cell{}
 	}
 }
 
@@ -406,8 +401,7 @@ func (b *Binder) aborted() {
 func (b *Binder) drop(c *cell) {
 	s := c.scope
 	s.dirty--
-	s.size -= int(c.size)
-	b.held -= int(c.size)
+	b.grow(s, -int(c.size))
 	at := &s.slots[c.store]
 	if at.subs == nil {
 		*c = cell{}
@@ -415,27 +409,7 @@ func (b *Binder) drop(c *cell) {
 	}
 	delete(at.subs.cells, c.sub)
 	at.subs.changed = at.subs.changed[:len(at.subs.changed)-1] // those dropped together stand at its end
-	at.subs.list, at.subs.listed = nil, false
-}
-
-// evict forgets decoded keys that were not used for long, until the rest fits the budget. What is dirty stays.
-func (b *Binder) evict(budget int) {
-	for left := 2 * len(b.ring); b.held > budget && left > 0 && len(b.ring) > 0; left-- {
-		if b.hand >= len(b.ring) {
-			b.hand = 0
-		}
-		s := b.ring[b.hand]
-		if s.dirty > 0 || s.used {
-			s.used = false
-			b.hand++
-			continue
-		}
-		delete(b.scopes, s.key)
-		b.held -= s.size
-		last := len(b.ring) - 1
-		b.ring[b.hand], b.ring[last] = b.ring[last], nil
-		b.ring = b.ring[:last]
-	}
+	b.unlist(s, at.subs)
 }
 
 // Derive gives the entry of a derived index that follows from a change restored from a changelog, and whether there is one.

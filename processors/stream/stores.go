@@ -158,7 +158,7 @@ func (x *Index) set(reference string, depends bool) {
 	c := x.b.entry(x.b.scope(reference), x.no, x.b.at.key)
 	if c.present != depends {
 		x.b.touch(c)
-		c.set(depends)
+		x.b.set(c, depends)
 	}
 }
 

@@ -73,7 +73,7 @@ func (t *timers) set(s *scope, name string, at int64) {
 		return
 	}
 	t.b.touch(c)
-	c.set(true)
+	t.b.set(c, true)
 	d.at = at
 	if d.fired == t.tick && t.tick > 0 { // it would fire at this tick again and again
 		t.held = append(t.held, timer{at, s.key, name})
@@ -86,7 +86,7 @@ func (t *timers) remove(s *scope, name string) {
 	c := t.b.entry(s, t.no, name)
 	if c.present {
 		t.b.touch(c)
-		c.set(false)
+		t.b.set(c, false)
 	}
 }
 

@@ -27,7 +27,7 @@ const grains = 16
 // edit makes a cell present, to be changed in place.
 func (b *Binder) edit(c *cell) {
 	b.touch(c)
-	c.set(true)
+	b.set(c, true)
 	if b.expires && b.stores[c.store].ttl > 0 {
 		b.renew(c)
 	}
@@ -39,7 +39,7 @@ func (b *Binder) remove(c *cell) {
 		b.timers.remove(c.scope, expiryName(b.stores[c.store].name, c.sub))
 	}
 	b.touch(c)
-	c.set(false)
+	b.set(c, false)
 	c.rec = b.stores[c.store].record()
 }
 
@@ -48,7 +48,7 @@ func (b *Binder) renew(c *cell) {
 	of := &b.stores[c.store]
 	step := (b.now+of.ttl)/of.grain + 1
 	b.name = appendExpiry(b.name[:0], of.name, c.sub)
-	if e := c.scope.subs(b.timers.no).cells[string(b.name)]; e != nil && e.present && e.rec.(*due).at/of.grain == step {
+	if e := b.subs(c.scope, b.timers.no).cells[string(b.name)]; e != nil && e.present && e.rec.(*due).at/of.grain == step {
 		return
 	}
 	name := string(b.name)

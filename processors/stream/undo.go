@@ -77,7 +77,7 @@ func (u *undo) back(b *Binder) error {
 		}
 		c.rec, c.present = rec, i.present
 		if in := c.scope.slots[c.store].subs; in != nil {
-			in.list, in.listed = nil, false
+			b.unlist(c.scope, in)
 		}
 	}
 	b.dirty = b.dirty[:u.dirty] // behind these stand the cells that the unit made dirty
