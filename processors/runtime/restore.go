@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	goruntime "runtime"
 	"sync/atomic"
 	"time"
 
@@ -20,10 +21,10 @@ import (
 type restore struct {
 	*stage
 	topo    *topology
-	place   place // of the inbox
-	store   *state.Store
-	fence   int64 // changelog offset, or nothingNew
-	next    int64 // inbox offset where committed work ended
+	place   place        // of the inbox
+	store   *state.Store // once it is open
+	fence   int64        // changelog offset, or nothingNew
+	next    int64        // inbox offset where committed work ended
 	careful bool
 	seen    progress
 	reached atomic.Pointer[Progress]
@@ -74,6 +75,11 @@ func (r *restore) stop() {
 }
 
 func (r *restore) run(ctx context.Context) (err error) {
+	if r.store == nil {
+		if r.store, err = r.disk.Open(state.ID{App: r.cfg.App, Stage: r.spec.Name, Topic: r.place.topic, Partition: r.place.partition}); err != nil {
+			return err
+		}
+	}
 	client, err := kgo.NewClient(r.clientOptions()...)
 	if err != nil {
 		return fmt.Errorf("make Kafka client: %w", err)
@@ -83,7 +89,7 @@ func (r *restore) run(ctx context.Context) (err error) {
 	r.seen = progress{restore: r, begun: time.Now(), told: time.Now()}
 	defer func() { r.seen.tell(true) }()
 	if r.fence != nothingNew {
-		if err := r.catchUp(ctx, adm); err != nil {
+		if err := r.inTurn(ctx, func() error { return r.catchUp(ctx, adm) }); err != nil {
 			return err
 		}
 	}
@@ -97,6 +103,20 @@ func (r *restore) run(ctx context.Context) (err error) {
 		r.log.Info("restored", "partition", r.place.partition, "records", r.seen.done, "took", time.Since(r.seen.begun))
 	}
 	return err
+}
+
+// atOnce is how many tasks of a stage read their changelogs at the same time: as many as keep half of the processors busy. Each holds some of
+// it in memory, and the first are at work sooner.
+func atOnce() int { return max(2, goruntime.GOMAXPROCS(0)/2) }
+
+func (r *restore) inTurn(ctx context.Context, f func() error) error {
+	select {
+	case r.restores <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-r.restores }()
+	return f()
 }
 
 // catchUp reads the changelog from the checkpoint to the fence.

@@ -91,7 +91,8 @@ type stage struct {
 	trouble trouble
 	tasks   *atomic.Int64 // open in all stages of the process
 
-	changelog string // the topic; not there for a stage without state
+	restores  chan struct{} // holds one for each task that reads its changelog
+	changelog string        // the topic; not there for a stage without state
 }
 
 // New checks the configuration.
@@ -116,7 +117,7 @@ func New(cfg Config, deps Deps, specs ...stream.Spec) (*Engine, error) {
 		spec.MaxSkew = cfg.MaxSkew
 		e.stages = append(e.stages, &stage{
 			cfg: cfg, deps: deps, spec: spec, tasks: &e.tasks, log: deps.Log.With("stage", spec.Name),
-			changelog: string(topics.Changelog(cfg.App, spec.Name, 0).Name),
+			changelog: string(topics.Changelog(cfg.App, spec.Name, 0).Name), restores: make(chan struct{}, atOnce()),
 		})
 	}
 	return e, nil

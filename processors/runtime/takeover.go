@@ -12,7 +12,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"waybill/avro"
-	"waybill/processors/state"
 	"waybill/processors/stream"
 )
 
@@ -53,10 +52,8 @@ func (l *lane) takeOver(ctx context.Context) error {
 		return errCrashed
 	}
 	for at := range offsets {
-		t, err := l.openTask(at, offsets[at])
-		if err != nil {
-			return err
-		}
+		t := &task{place: at, next: offsets[at]}
+		l.stage.tasks.Add(1)
 		l.restoring(ctx, t, fences.next(place{l.changelog, at.partition})-1)
 		l.tasks[at] = t
 		l.wanted = slices.DeleteFunc(l.wanted, func(p place) bool { return p == at })
@@ -161,16 +158,6 @@ func (l *lane) stateless(at place) (*task, error) {
 	return &task{place: at, Task: st}, err
 }
 
-// openTask opens the store of a place whose inbox is worked on up to next.
-func (l *lane) openTask(at place, next int64) (*task, error) {
-	store, err := l.disk.Open(state.ID{App: l.cfg.App, Stage: l.spec.Name, Topic: at.topic, Partition: at.partition})
-	if err != nil {
-		return nil, err
-	}
-	l.stage.tasks.Add(1)
-	return &task{place: at, store: store, next: next}, nil
-}
-
 // rewind takes a task that has no undoing but to restore to where the last commit left it, and lets the others go on meanwhile.
 func (l *lane) rewind(ctx context.Context, t *task) {
 	t.Task, t.work = nil, nil
@@ -192,7 +179,7 @@ func (l *lane) admit() error {
 		if t.restore.err != nil {
 			return t.restore.err
 		}
-		t.Task, t.snapshot.at = t.restore.task, time.Now()
+		t.Task, t.store, t.snapshot.at = t.restore.task, t.restore.store, time.Now()
 		l.resume(at)
 	}
 	l.stats.tasks.Store(int64(len(l.tasks)))
@@ -207,6 +194,7 @@ func (p place) only() map[string][]int32 { return map[string][]int32{p.topic: {p
 func (l *lane) closeTask(t *task, flush bool) error {
 	if t.restore != nil {
 		t.restore.stop()
+		t.store = t.restore.store
 	}
 	l.stage.tasks.Add(-1)
 	if t.store == nil {

@@ -25,6 +25,7 @@ type Loading struct {
 	bytes   int
 	empty   bool // the store has no state: there is nothing to delete
 	sorted  []keyed
+	spare   []keyed
 	key     []byte
 	seen    byte
 }
@@ -179,7 +180,7 @@ func (l *Loading) sortFrom(ks []keyed, known int) {
 	for i := range ks {
 		ks[i].window = window(l.changes[ks[i].number].Key[shared:])
 	}
-	slices.SortFunc(ks, func(a, b keyed) int { return cmp.Compare(a.window, b.window) })
+	l.sortWindows(ks)
 	for from := 0; from < len(ks); {
 		to := from + 1
 		for to < len(ks) && ks[to].window == ks[from].window {
@@ -189,6 +190,31 @@ func (l *Loading) sortFrom(ks []keyed, known int) {
 			l.sortFrom(ks[from:to], shared+8)
 		}
 		from = to
+	}
+}
+
+// sortWindows sorts by counting, a byte after the other from the last: a third of the time of comparing, for many [measured].
+func (l *Loading) sortWindows(ks []keyed) {
+	if len(ks) < 1000 {
+		slices.SortFunc(ks, func(a, b keyed) int { return cmp.Compare(a.window, b.window) })
+		return
+	}
+	from, to := ks, slices.Grow(l.spare[:0], len(ks))[:len(ks)]
+	l.spare = to
+	for shift := 0; shift < 64; shift += 8 {
+		var ends [257]int // of what begins with a lower byte
+		for i := range from {
+			ends[byte(from[i].window>>shift)+1]++
+		}
+		for i := 1; i < len(ends); i++ {
+			ends[i] += ends[i-1]
+		}
+		for _, k := range from {
+			at := &ends[byte(k.window>>shift)]
+			to[*at] = k
+			*at++
+		}
+		from, to = to, from
 	}
 }
 
