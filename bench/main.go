@@ -24,6 +24,7 @@ import (
 type options struct {
 	rounds    int
 	perDevice int
+	every     time.Duration
 	output    string
 	save      string
 	profile   string
@@ -52,7 +53,8 @@ func exit(err error) {
 
 func parse() (o options) {
 	flag.IntVar(&o.rounds, "rounds", 8, "rounds; everything is measured once in each")
-	flag.IntVar(&o.perDevice, "per-device", 250, fmt.Sprintf("positions of each of the %d devices", devices))
+	flag.IntVar(&o.perDevice, "per-device", 600, fmt.Sprintf("positions of each of the %d devices", devices))
+	flag.DurationVar(&o.every, "every", time.Second, "time between two positions of a device, by its clock; what is measured is a backlog")
 	flag.StringVar(&o.output, "o", "table", "table or json")
 	flag.StringVar(&o.save, "save", "", "a folder that gets the tables as DATE-COMMIT.md, too")
 	flag.StringVar(&o.profile, "profile", "", "a folder that gets profiles of each part, CPU and allocations, of its last round; profiling itself costs a little")
@@ -71,6 +73,8 @@ func (o options) validate() error {
 		return fmt.Errorf("-rounds %d: want at least 1, and 6 or more for figures to be quoted", o.rounds)
 	case o.perDevice < 1 || o.perDevice > fullRounds && o.perDevice%fullRounds != 0:
 		return fmt.Errorf("-per-device %d: want 1 to %d or a multiple of it, so that every block for ClickHouse is full", o.perDevice, fullRounds)
+	case o.every < time.Second || o.every%time.Second != 0:
+		return fmt.Errorf("-every %s: want whole seconds", o.every)
 	case o.soak != 0 && o.soak < 4*soakBeat:
 		return fmt.Errorf("-soak %s: want %s or more, so that there is a trend to see", o.soak, 4*soakBeat)
 	case o.site != embedded && o.site != apache:

@@ -29,6 +29,7 @@ type order struct {
 	Records   int // to be worked on
 	Warm      int // of these, before measuring begins
 	BlockRows int
+	Every     time.Duration // between two positions of a device, by its clock
 	Mode      runtime.Mode  // empty: the engine's default
 	Hops      int           // stages behind each other
 	Static    bool          // membership

@@ -20,23 +20,23 @@ const (
 	// fullBlock is the sink's default: positions of 50 rounds make one in each partition.
 	fullBlock  = 100_000
 	fullRounds = fullBlock * partitions / devices
-	every      = 10 * time.Second
+	// standing is how long a device stands in each cycle, in seconds.
+	standing, cycle = 600, 1800
 )
 
 // told is the number of rounds after which some device has stood for long enough.
-const told = 20
+func told(every time.Duration) int { return int(70*time.Second/every) + 1 }
 
-// position is what a device says in a round: it stands 20 rounds and drives 30, every 10 s; half of the devices tell speed and
-// heading. Devices begin in different places of that cycle. t0 is the time of round 0.
-func position(device, round int, t0 time.Time) avro.Position {
-	at := t0.Add(time.Duration(round)*every + time.Duration(device)*time.Millisecond)
+// position is what a device says in a round: it stands ten minutes and drives twenty; half of the devices tell speed and
+// heading. Devices begin in different places of that cycle. t0 is the time of round 0, every the time between rounds, in whole seconds.
+func position(device, round int, t0 time.Time, every time.Duration) avro.Position {
+	at := t0.Add(time.Duration(round)*every + time.Duration(device%1000)*time.Millisecond)
 	return drive(device, round*int(every/time.Second), at)
 }
 
 // drive is where a device is at an instant, so many seconds after it began.
 func drive(device, seconds int, at time.Time) avro.Position {
-	const standing, cycle = 200, 500 // seconds
-	seconds += 10 * device
+	seconds += 7 * device // all phases of the cycle
 	phase := seconds % cycle
 	driven := seconds/cycle*(cycle-standing) + max(0, phase-standing)
 	p := avro.Position{
@@ -61,7 +61,7 @@ func deviceKey(device int) []byte { return []byte(topics.Key("bench", "tracker",
 
 // load writes perDevice positions of every device, a round after the other, as they would come. Device clocks must not be
 // ahead of the broker's: the last round is a minute ago.
-func load(ctx context.Context, client *kgo.Client, codec *wire.Codec, perDevice int) error {
+func load(ctx context.Context, client *kgo.Client, codec *wire.Codec, perDevice int, every time.Duration) error {
 	t0 := time.Now().Add(-time.Minute - time.Duration(perDevice)*every)
 	keys := make([][]byte, devices)
 	for d := range keys {
@@ -70,7 +70,7 @@ func load(ctx context.Context, client *kgo.Client, codec *wire.Codec, perDevice 
 	var failed firstError
 	for n := range devices * perDevice {
 		device := n % devices
-		p := position(device, n/devices, t0)
+		p := position(device, n/devices, t0, every)
 		value, err := codec.Append(ctx, nil, topics.Positions.Name, &p)
 		if err != nil {
 			return err

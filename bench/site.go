@@ -105,7 +105,7 @@ func (s *site) knows(ctx context.Context, ts []topics.Topic) bool {
 }
 
 // load sees to it that the positions' topic holds so many of each device.
-func (s *site) load(ctx context.Context, perDevice int) error {
+func (s *site) load(ctx context.Context, perDevice int, every time.Duration) error {
 	if s.perDevice == perDevice {
 		return nil
 	}
@@ -117,7 +117,7 @@ func (s *site) load(ctx context.Context, perDevice int) error {
 		return err
 	}
 	s.perDevice = perDevice
-	return load(ctx, s.client, codec, perDevice)
+	return load(ctx, s.client, codec, perDevice, every)
 }
 
 // once prepares a topic that stays as it is over all rounds.

@@ -17,7 +17,7 @@ func tables(ctx context.Context, f *field, s *site, o *order) (check func(well b
 	perDevice := min(f.perDevice, fullRounds)
 	o.Records = devices * perDevice
 	o.BlockRows = min(fullBlock, o.Records/partitions)
-	if err := s.load(ctx, perDevice); err != nil {
+	if err := s.load(ctx, perDevice, f.every); err != nil {
 		return nil, err
 	}
 	u, err := url.Parse(f.clickhouse.DSN())

@@ -32,7 +32,8 @@ type Binder struct {
 	expires bool  // a store has a TTL
 	name    []byte
 	undo    undo
-	fault   error // first store failure; the driver aborts
+	spare   []*subs // to be used again
+	fault   error   // first store failure; the driver aborts
 
 	hits, misses int64 // reads that found their value decoded, and that did not
 }
@@ -74,6 +75,12 @@ type subs struct {
 	list    []string // names of all that are present, in order, where listed
 	listed  bool
 	names   int // about how many bytes the list takes
+	most    int // cells that were there at once
+}
+
+func (in *subs) add(c *cell) {
+	in.cells[c.sub] = c
+	in.most = max(in.most, len(in.cells))
 }
 
 // cell is one decoded value. Hot values stay decoded; a changed one is encoded once per flush.
@@ -149,7 +156,7 @@ func (b *Binder) entry(s *scope, store uint16, sub string) *cell {
 	}
 	c := &cell{rec: b.stores[store].record(), scope: s, sub: sub, store: store}
 	if b.load(c) == nil {
-		in.cells[sub] = c
+		in.add(c)
 	}
 	return c
 }
@@ -161,17 +168,37 @@ func (b *Binder) fresh(s *scope, store uint16, sub string) *cell {
 		return c
 	}
 	c := &cell{rec: b.stores[store].record(), scope: s, sub: sub, store: store}
-	in.cells[sub] = c
+	in.add(c)
 	b.resize(c, 0)
 	return c
 }
 
 func (b *Binder) subs(s *scope, store uint16) *subs {
 	if s.slots[store].subs == nil {
-		s.slots[store].subs = &subs{cells: map[string]*cell{}}
+		s.slots[store].subs = b.newSubs()
 		b.grow(s, subsOverhead)
 	}
 	return s.slots[store].subs
+}
+
+// newSubs takes one that was let go of, where there is one: a cold store lets go of them with each commit.
+func (b *Binder) newSubs() *subs {
+	last := len(b.spare) - 1
+	if last < 0 {
+		return &subs{cells: map[string]*cell{}}
+	}
+	in := b.spare[last]
+	b.spare = b.spare[:last]
+	return in
+}
+
+// spareSubs is how many of them are kept, all of them small.
+const spareSubs = 64
+
+func (b *Binder) letGo(in *subs) {
+	if len(b.spare) < spareSubs && in.most <= 8 && cap(in.changed) <= 8 && cap(in.list) == 0 {
+		b.spare = append(b.spare, in)
+	}
 }
 
 // Store keys: name NUL scope NUL sub. Names and scopes hold no NUL byte: the task refuses record keys that do, and

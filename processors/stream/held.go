@@ -98,6 +98,7 @@ func (b *Binder) release(c *cell) {
 	case at.subs.listed:
 		at.subs.cells, at.subs.changed = map[string]*cell{}, nil
 	default:
+		b.letGo(at.subs)
 		at.subs = nil
 		b.grow(s, -subsOverhead)
 	}

@@ -121,10 +121,6 @@ func Default() Config {
 // Validate lists every fault, each naming its key and what to do.
 func (c Config) Validate() error {
 	errs := slices.Concat(c.Kafka.faults(), c.Ops.faults(), c.otherFaults())
-	if c.Runtime.Mode == runtime.AtLeastOnce {
-		// The engine has it for benchmarks: a crash within its changelog write can leave a fact without its timer.
-		errs = append(errs, fmt.Errorf("runtime.mode is %s, which is not finished: give %s", runtime.AtLeastOnce, runtime.ExactlyOnce))
-	}
 	return errors.Join(append(errs, c.ClickHouse.Validate(), c.Runtime.Validate(), c.Processors.Validate())...)
 }
 

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"waybill/processors/runtime"
 )
 
 func write(t *testing.T, name, text string) string {
@@ -243,14 +241,5 @@ func TestSnake(t *testing.T) {
 func TestDefaultIsValid(t *testing.T) {
 	if err := Default().Validate(); err != nil {
 		t.Error(err)
-	}
-}
-
-// A mode that may lose a timer must not be had by asking for it.
-func TestUnfinishedModeIsRefused(t *testing.T) {
-	c := Default()
-	c.Runtime.Mode = runtime.AtLeastOnce
-	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "runtime.mode") {
-		t.Errorf("at-least-once gave %v", err)
 	}
 }

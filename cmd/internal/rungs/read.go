@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -107,6 +109,7 @@ func (r *reader) endPackage(pkg, action string, said []string) {
 	r.result.packages++
 	if action == "fail" {
 		r.result.failed = append(r.result.failed, pkg)
+		r.unfinished(pkg)
 		fmt.Fprint(r.out, strings.Join(said, ""))
 	}
 	printed := false
@@ -122,6 +125,17 @@ func (r *reader) endPackage(pkg, action string, said []string) {
 	if !printed && action == "fail" {
 		r.keep("FAIL\t" + pkg)
 		fmt.Fprintln(r.out, "FAIL\t"+pkg)
+	}
+}
+
+// unfinished prints what tests said that had not ended when their package did: of a panic or a test that hangs that is all there is.
+func (r *reader) unfinished(pkg string) {
+	of := func(a outcome) bool { return a.pkg == pkg && a.test != "" }
+	left := slices.DeleteFunc(slices.Collect(maps.Keys(r.said)), func(a outcome) bool { return !of(a) })
+	slices.SortFunc(left, func(a, b outcome) int { return strings.Compare(a.test, b.test) })
+	for _, id := range left {
+		fmt.Fprintf(r.out, "--- UNFINISHED: %s\n%s", id.test, strings.Join(r.said[id], ""))
+		delete(r.said, id)
 	}
 }
 

@@ -107,3 +107,20 @@ func TestReadPrintsWhatFailedAndWhy(t *testing.T) {
 		t.Errorf("the skip's reason is not among the results: %q", r.lines)
 	}
 }
+
+// A test that hangs or panics has no end of its own: what it said is all there is to see.
+func TestUnfinishedTestsAreShown(t *testing.T) {
+	const in = `{"Action":"output","Package":"waybill/topics","Test":"TestHangs","Output":"panic: test timed out\n"}
+{"Action":"output","Package":"waybill/topics","Output":"FAIL\twaybill/topics\t0.003s\n"}
+{"Action":"fail","Package":"waybill/topics"}
+`
+	var out strings.Builder
+	w := bufio.NewWriter(&out)
+	if _, err := read(strings.NewReader(in), w); err != nil {
+		t.Fatal(err)
+	}
+	w.Flush()
+	if got := out.String(); !strings.Contains(got, "UNFINISHED: TestHangs\npanic: test timed out") {
+		t.Errorf("printed %q", got)
+	}
+}
