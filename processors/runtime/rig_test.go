@@ -335,16 +335,26 @@ func startWith(t testing.TB, cfg Config, deps Deps, specs ...stream.Spec) *insta
 func (in *instance) halt(t testing.TB) {
 	t.Helper()
 	in.stop()
-	<-in.done
+	in.ended(t)
 	if in.err != nil {
 		t.Fatalf("instance ended with %v", in.err)
+	}
+}
+
+// ended waits until the instance has ended, however it did.
+func (in *instance) ended(t testing.TB) {
+	t.Helper()
+	select {
+	case <-in.done:
+	case <-time.After(patience):
+		t.Fatalf("the instance has not ended within %v", patience)
 	}
 }
 
 // crashed waits until the instance ended as it was told to, and not otherwise.
 func (in *instance) crashed(t testing.TB) {
 	t.Helper()
-	<-in.done
+	in.ended(t)
 	if !errors.Is(in.err, errCrashed) {
 		t.Fatalf("instance ended with %v, want the crash", in.err)
 	}

@@ -201,7 +201,7 @@ func TestFatalEndsTheEngine(t *testing.T) {
 	k := newCluster(t, counting())
 	k.produce(t, &kgo.Record{Topic: string(inbox.Name), Partition: byKey, Key: []byte("key-0"), Value: encoded(&avro.PartnerMessage{Format: "fatal"})})
 	in := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
-	<-in.done
+	in.ended(t)
 	if in.err == nil || !strings.Contains(in.err.Error(), "told to stop") || strings.Contains(in.err.Error(), "\n") {
 		t.Errorf("got %v, want one sentence that names the cause", in.err)
 	}

@@ -191,7 +191,7 @@ func TestInboxOfSendersClocksIsRefused(t *testing.T) {
 	k := newCluster(t, counting())
 	k.clockByHand(t)
 	in := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
-	<-in.done
+	in.ended(t)
 	if in.err == nil || !strings.Contains(in.err.Error(), "message.timestamp.type CreateTime") || !strings.Contains(in.err.Error(), "waybill topics apply") {
 		t.Errorf("ended with %v, want what to do", in.err)
 	}

@@ -23,10 +23,10 @@ func TestStateOfANewerProgramIsFatal(t *testing.T) {
 			for p := range inbox.Partitions {
 				r := *entry
 				r.Topic, r.Partition = "test.counting.changelog", p
-				k.produce(t, &r)
+				k.produce(t, &r, &kgo.Record{Topic: r.Topic, Partition: p, Key: []byte(sealKey), Value: []byte{}})
 			}
 			in := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
-			<-in.done
+			in.ended(t)
 			want := "is of version 2, this program knows version 1: run the program that wrote it"
 			if in.err == nil || !strings.Contains(in.err.Error(), want) || strings.Contains(in.err.Error(), "\n") {
 				t.Errorf("ended with %v, want one sentence that says %q", in.err, want)
