@@ -325,8 +325,8 @@ func (l *lane) again(cause error) error {
 	switch {
 	case cause == nil:
 		return nil
-	case fault.Of(cause) != fault.Retryable:
-		return cause
+	case fault.Of(cause) != fault.Retryable, errors.Is(cause, kerr.UnknownTopicID):
+		return cause // a client never takes up a topic that was made anew: another has to
 	}
 	l.rest = l.pause.NextBackOff()
 	l.failed("cycle undone, trying again", cause, l.rest)
