@@ -138,6 +138,7 @@ func (l *lane) open(ctx context.Context) error {
 		return errors.Join(err, l.close(err))
 	}
 	l.counts.expect(l.topo)
+	l.letIn = true
 	return nil
 }
 
