@@ -301,6 +301,10 @@ func (l *lane) end(ctx context.Context, c *cycle, cause error) error {
 	if err := l.undo(ctx, c); err != nil {
 		return err
 	}
+	if c.noted && cause != nil && l.cfg.Mode == AtLeastOnce {
+		// The changelog may have a part of the cycle, for which the next one's seal would stand: another lane puts a fence behind it.
+		return cause
+	}
 	return l.again(cause)
 }
 
