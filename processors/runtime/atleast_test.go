@@ -3,10 +3,13 @@ package runtime
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"waybill/avro"
 	"waybill/processors/stream"
@@ -165,4 +168,71 @@ func TestLedgerIsExactlyOnceOnly(t *testing.T) {
 	if _, err := New(cfg, deps, counting(), spec); err == nil || !strings.Contains(err.Error(), "stage ledger writes the ledger") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v, want one sentence", err)
 	}
+}
+
+// Of a cycle whose changes were not all written a part may be in the changelog. The next cycle's seal must not stand for it.
+func TestPartOfAnAbortedCycleIsNotRestored(t *testing.T) {
+	t.Parallel()
+	k := atLeastOnce(t)
+	var failed atomic.Int64
+	in := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
+	k.send(t, 100, 3)
+	k.check(t)
+	fences := k.fences(t)
+	log := k.topicID(t, "test.counting.changelog")
+	k.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		asked := req.(*kmsg.ProduceRequest)
+		if asked.Topics[0].TopicID != log && asked.Topics[0].Topic != "test.counting.changelog" || failed.Add(1) > 1 {
+			return nil, nil, false
+		}
+		return refused(asked, kerr.InvalidRecord.Code), nil, true
+	})
+	k.send(t, 100, 3)
+	k.check(t)
+	in.halt(t)
+	if failed.Load() == 0 {
+		t.Fatal("nothing was refused")
+	}
+	if now := k.fences(t); now <= fences {
+		t.Errorf("%d fences before and %d after: none stands behind the part", fences, now)
+	}
+}
+
+// fences counts those in the changelog.
+func (k *cluster) fences(t *testing.T) (n int) {
+	t.Helper()
+	for _, rs := range k.read(t, "test.counting.changelog") {
+		for _, r := range rs {
+			if string(r.Key) == fenceKey {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func (k *cluster) topicID(t *testing.T, topic string) [16]byte {
+	t.Helper()
+	listed, err := k.adm.ListTopics(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listed[topic].ID
+}
+
+// refused answers that no record was taken.
+func refused(asked *kmsg.ProduceRequest, code int16) *kmsg.ProduceResponse {
+	res := asked.ResponseKind().(*kmsg.ProduceResponse)
+	for _, topic := range asked.Topics {
+		of := kmsg.NewProduceResponseTopic()
+		of.Topic, of.TopicID = topic.Topic, topic.TopicID
+		for _, p := range topic.Partitions {
+			at := kmsg.NewProduceResponseTopicPartition()
+			at.Partition, at.ErrorCode = p.Partition, code
+			of.Partitions = append(of.Partitions, at)
+		}
+		res.Topics = append(res.Topics, of)
+	}
+	return res
 }

@@ -21,6 +21,7 @@ type cycle struct {
 	records int
 	bytes   int
 	cause   error // why it must not be committed
+	noted   bool  // its changes are on their way to the changelog
 }
 
 func (c *cycle) full(cfg Config) bool {
@@ -179,6 +180,7 @@ func (l *lane) produce(ctx context.Context, c *cycle) error {
 	}
 	for _, w := range c.works {
 		for _, r := range w.changed() {
+			c.noted = true
 			l.sess.Produce(ctx, r, acknowledge)
 		}
 	}

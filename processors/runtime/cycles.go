@@ -4,7 +4,8 @@ import "github.com/twmb/franz-go/pkg/kgo"
 
 // cycles keeps those who read a changelog to whole cycles. Those of transactions are whole. Of one written at least once a crash
 // may have left a part: a fact whose timer is missing, which would never be set, since the fact, read again, is known. So what no
-// seal follows before the next fence has not happened; its records are worked on once more.
+// seal follows before the next fence has not happened; its records are worked on once more. Whoever could not write all of a cycle
+// writes a fence before another.
 //
 // Of the seals compaction leaves only the last. What comes before it has lost its own and is taken for whole: whoever left a part
 // behind was followed by one who wrote the same keys again.

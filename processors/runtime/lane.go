@@ -138,6 +138,7 @@ func (l *lane) open(ctx context.Context) error {
 		return errors.Join(err, l.close(err))
 	}
 	l.counts.expect(l.topo)
+	l.letIn = true
 	return nil
 }
 
@@ -300,6 +301,10 @@ func (l *lane) end(ctx context.Context, c *cycle, cause error) error {
 	if err := l.undo(ctx, c); err != nil {
 		return err
 	}
+	if c.noted && cause != nil && l.cfg.Mode == AtLeastOnce {
+		// The changelog may have a part of the cycle, for which the next one's seal would stand: another lane puts a fence behind it.
+		return cause
+	}
 	return l.again(cause)
 }
 
@@ -325,8 +330,8 @@ func (l *lane) again(cause error) error {
 	switch {
 	case cause == nil:
 		return nil
-	case fault.Of(cause) != fault.Retryable:
-		return cause
+	case fault.Of(cause) != fault.Retryable, errors.Is(cause, kerr.UnknownTopicID):
+		return cause // a client never takes up a topic that was made anew: another has to
 	}
 	l.rest = l.pause.NextBackOff()
 	l.failed("cycle undone, trying again", cause, l.rest)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
@@ -90,6 +91,7 @@ type stage struct {
 	stats   counters
 	trouble trouble
 	tasks   *atomic.Int64 // open in all stages of the process
+	letIn   bool          // the brokers have answered
 
 	restores  chan struct{} // holds one for each task that reads its changelog
 	changelog string        // the topic; not there for a stage without state
@@ -153,7 +155,7 @@ func (s *stage) run(ctx context.Context) error {
 		switch {
 		case err == nil:
 			return nil
-		case fault.Of(err) != fault.Retryable && !errors.Is(err, state.ErrDamaged):
+		case fault.Of(err) != fault.Retryable && !errors.Is(err, state.ErrDamaged) && !s.renewed(err):
 			return fmt.Errorf("stage %s: %w", s.spec.Name, err)
 		}
 		if err := s.twin(err, time.Now()); err != nil {
@@ -168,6 +170,12 @@ func (s *stage) run(ctx context.Context) error {
 		sleep(ctx, wait)
 	}
 	return nil
+}
+
+// renewed says that the brokers refuse a login that they took before: its secret is being renewed, and read again at each login. At
+// the start it is wrong.
+func (s *stage) renewed(err error) bool {
+	return s.letIn && errors.Is(err, kerr.SaslAuthenticationFailed)
 }
 
 // budget is how many bytes a task may keep decoded.

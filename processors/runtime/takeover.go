@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -44,6 +45,9 @@ func (l *lane) takeOver(ctx context.Context) error {
 	if err != nil || len(offsets) == 0 {
 		return err // none is stable yet: a predecessor's transaction is about to end
 	}
+	if err := l.remembered(ctx, offsets); err != nil {
+		return err
+	}
 	fences, err := l.fence(ctx, offsets)
 	if err != nil || fences == nil {
 		return err
@@ -59,6 +63,32 @@ func (l *lane) takeOver(ctx context.Context) error {
 		l.wanted = slices.DeleteFunc(l.wanted, func(p place) bool { return p == at })
 	}
 	l.stats.tasks.Store(int64(len(l.tasks)))
+	return nil
+}
+
+// remembered refuses a changelog that was made anew. Before the group's offset of a partition is first committed there is a fence
+// in its changelog; where there never was a record and the offset is behind the beginning, state is lost, and to go on without it
+// would say again what was said, and charge again what was charged.
+func (l *lane) remembered(ctx context.Context, offsets map[place]int64) error {
+	inbox := string(l.spec.Inboxes[0].Name)
+	ends, err := l.adm.ListEndOffsets(ctx, l.changelog)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return kafka(fmt.Errorf("list end offsets of %s: %w", l.changelog, err))
+	}
+	starts, err := l.adm.ListStartOffsets(ctx, inbox)
+	if err != nil {
+		return kafka(fmt.Errorf("list start offsets of %s: %w", inbox, err))
+	}
+	for _, at := range slices.SortedFunc(maps.Keys(offsets), place.compare) {
+		start, _ := starts.Lookup(inbox, at.partition)
+		if end, ok := ends.Lookup(l.changelog, at.partition); ok && end.Offset == 0 && offsets[at] > start.Offset {
+			return fmt.Errorf("changelog %s/%d is empty, and group %s has worked on %s/%d up to offset %d: the changelog was made anew and the state is lost with it. Bring the topic back as it was; or, to build the state anew from what the inbox still holds and to say all of it again, delete the group",
+				l.changelog, at.partition, l.cfg.Group(l.spec.Name), at.topic, at.partition, offsets[at])
+		}
+	}
 	return nil
 }
 

@@ -2,12 +2,14 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"waybill/processors/stream"
 	"waybill/topics"
@@ -52,9 +54,12 @@ func (s *stage) topology(ctx context.Context, adm *kadm.Client) (topology, error
 	var missing []string
 	for _, name := range wanted {
 		d, ok := listed[name]
-		if !ok || d.Err != nil {
+		switch {
+		case !ok, errors.Is(d.Err, kerr.UnknownTopicOrPartition):
 			missing = append(missing, name)
 			continue
+		case d.Err != nil: // it is there, and has no leader just now
+			return t, kafka(fmt.Errorf("look for topic %s: %w", name, d.Err))
 		}
 		t.partitions[name], t.ids[name] = int32(len(d.Partitions)), d.ID
 	}
@@ -69,8 +74,21 @@ func (s *stage) topology(ctx context.Context, adm *kadm.Client) (topology, error
 			return t, err
 		}
 	}
+	if err := kept(ctx, adm, s.changelog); err != nil {
+		return t, err
+	}
 	t.tombstones, err = deleteRetention(ctx, adm, s.changelog, t.tombstones)
 	return t, err
+}
+
+// kept refuses a changelog of which the brokers delete what is old, as they do with topics made by hand: the state of a key that
+// nothing is said about for a week would be gone.
+func kept(ctx context.Context, adm *kadm.Client, changelog string) error {
+	policy, err := configOf(ctx, adm, changelog, "cleanup.policy")
+	if err == nil && strings.Contains(policy, "delete") {
+		return fmt.Errorf("of changelog %s the brokers delete what is old (cleanup.policy %s): set it to compact with `waybill topics apply`, and start again", changelog, policy)
+	}
+	return err
 }
 
 // stamped refuses an inbox whose records carry the clocks of whoever sends them: a device's would move time.

@@ -38,7 +38,11 @@ func (c Checkpoint) append(b []byte) []byte {
 	return append(b, 0)
 }
 
+// parseCheckpoint gives of a checkpoint in another form that form alone: it may be of another length too, and is stale.
 func parseCheckpoint(b []byte) (Checkpoint, error) {
+	if len(b) > 0 && b[0] != Version && b[0] != 0 {
+		return Checkpoint{format: b[0]}, nil
+	}
 	if len(b) != checkpointLength {
 		return Checkpoint{}, fmt.Errorf("checkpoint has %d bytes, want %d", len(b), checkpointLength)
 	}

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"waybill/processors/stream"
 )
 
@@ -326,6 +328,28 @@ func TestStaleCheckpoints(t *testing.T) {
 		if why := c.c.Stale(log, now); (why == "") != (c.why == "") || !strings.Contains(why, c.why) {
 			t.Errorf("%s: said %q, want %q in it", c.name, why, c.why)
 		}
+	}
+}
+
+// A program finds what another version left: whatever its length, it is stale and no error, which would end each start.
+func TestCheckpointOfAnotherFormIsStale(t *testing.T) {
+	s := open(t, newDisk(t, t.TempDir()), someID)
+	defer s.Close()
+	for _, length := range []int{checkpointLength - 4, checkpointLength, checkpointLength + 8} {
+		for _, form := range []byte{Version - 1, Version + 1} {
+			old := make([]byte, length)
+			old[0] = form
+			if err := s.db.Set([]byte(keyCheckpoint), old, pebble.NoSync); err != nil {
+				t.Fatal(err)
+			}
+			c, ok, err := s.Checkpoint()
+			if why := c.Stale(Changelog{}, time.Now()); err != nil || !ok || !strings.Contains(why, fmt.Sprint("form ", form)) {
+				t.Errorf("form %d of %d bytes: %v, %v, stale because %q", form, length, ok, err, why)
+			}
+		}
+	}
+	if _, err := parseCheckpoint([]byte{Version}); err == nil {
+		t.Error("a checkpoint cut short was taken")
 	}
 }
 

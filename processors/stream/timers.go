@@ -105,7 +105,8 @@ func (t *timers) end() {
 	t.tick = 0
 }
 
-// next takes the first timer due by now. Heap and index may hold timers moved or removed since; they are passed over.
+// next takes the first timer due by now. Heap and index may hold timers moved or removed since; they are passed over, and so is one
+// that fired at this tick: set again for when it was due before, it may stand in both.
 func (t *timers) next(now int64) (timer, bool) {
 	for {
 		if len(t.read) == 0 && !t.all {
@@ -117,7 +118,7 @@ func (t *timers) next(now int64) (timer, bool) {
 		}
 		s := t.b.scope(x.key)
 		c := t.b.entry(s, t.no, x.name)
-		if d := c.rec.(*due); c.present && d.at == x.due {
+		if d := c.rec.(*due); c.present && d.at == x.due && d.fired != t.tick {
 			t.remove(s, x.name)
 			d.fired = t.tick
 			return x, true

@@ -156,6 +156,17 @@ func TestTimerForEverFiresOnceATick(t *testing.T) {
 	}
 }
 
+// Nor does it matter how many ticks there are to a commit: until then the index lists it too.
+func TestTimerForEverFiresOnceAtEachTickOfACycle(t *testing.T) {
+	r := newRun(t)
+	r.must("a", "alarm", "for ever", 5)
+	r.commit(0)
+	for _, now := range []int64{10, 20, 30} {
+		r.must("", "tick", "", now)
+		r.heard(fmt.Sprintf("a: for ever due 5 at %d", now))
+	}
+}
+
 // More timers than fire at one tick fire in order over several, whether committed or not.
 func TestManyTimersFireOverSeveralTicks(t *testing.T) {
 	const many = 10_100

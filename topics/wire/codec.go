@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 
@@ -205,6 +206,9 @@ func (c *Codec) fetchReader(ctx context.Context, id int) (*Reader, error) {
 // WriterSchema fetches the schema of an id, with what it refers to; nothing is kept. It is for those who show records that
 // may be of no type known here.
 func (c *Codec) WriterSchema(ctx context.Context, id int) (*twmb.Schema, error) {
+	if id > math.MaxInt32 { // registries count in 32 bits with a sign, and what they answer to more is anything from 404 to 500
+		return nil, fault.Poisoned(ReasonUnknownSchema, fmt.Errorf("schema %d: %w", id, ErrUnknownSchema))
+	}
 	text, err := c.client.SchemaByID(ctx, id)
 	if isNotFound(err) {
 		return nil, fault.Poisoned(ReasonUnknownSchema, fmt.Errorf("schema %d: %w", id, ErrUnknownSchema))
@@ -229,6 +233,9 @@ func (c *Codec) parse(ctx context.Context, known *twmb.SchemaCache, s sr.Schema,
 	}
 	for _, ref := range s.References {
 		of, err := c.client.SchemaByVersion(ctx, ref.Subject, ref.Version)
+		if isNotFound(err) {
+			return nil, fault.Poisoned(ReasonUnknownSchema, fmt.Errorf("%s version %d, to which it refers: %w", ref.Subject, ref.Version, ErrUnknownSchema))
+		}
 		if err != nil {
 			return nil, classified(fmt.Errorf("fetch %s version %d, to which it refers: %w", ref.Subject, ref.Version, err))
 		}

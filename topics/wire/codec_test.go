@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -277,6 +278,33 @@ func TestSchemaWithReferences(t *testing.T) {
 	}
 	if e := got.(*avro.VehicleEvent); e.Tenant != "a" || e.Location != avro.Some(avro.GeoPoint{LatE6: 2, LonE6: 1}) {
 		t.Errorf("got %+v", e)
+	}
+}
+
+// What a record's writer got wrong is the record's fault, whatever the registry makes of it: it must not end the process, nor hold
+// up its partition.
+func TestWritersFaultsArePoison(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		switch q.URL.Path {
+		case "/schemas/ids/7":
+			_, _ = w.Write([]byte(`{"schema":"{\"type\":\"record\",\"name\":\"Position\",\"namespace\":\"waybill.telematics\",\"fields\":[]}","references":[{"name":"geo","subject":"geo","version":1}]}`))
+		case "/subjects/geo/versions/1":
+			http.Error(w, `{"error_code":40402,"message":"Version 1 not found."}`, http.StatusNotFound)
+		default:
+			http.Error(w, `{"error_code":50001,"message":"no number"}`, http.StatusInternalServerError)
+		}
+	}))
+	defer server.Close()
+	client, err := sr.NewClient(sr.URLs(server.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	codec := wire.New(client, wire.Options{})
+	for name, value := range map[string][]byte{"a reference that is gone": wire.Frame(nil, 7), "an id that no registry gives": {0, 0xff, 0xff, 0xff, 0xff}} {
+		_, err := codec.Decode(t.Context(), value)
+		if fault.Of(err) != fault.Poison || fault.Reason(err) != wire.ReasonUnknownSchema || !errors.Is(err, wire.ErrUnknownSchema) {
+			t.Errorf("%s: %v error %s: %v", name, fault.Of(err), fault.Reason(err), err)
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ type Waiting struct {
 	LeftSeconds float64 `json:"left_seconds,omitempty"` // if it goes on as it went; absent: nobody knows
 }
 
-// report is ready once every partition that the groups assigned is at work and the sink consumes.
+// report is ready once every partition that the groups assigned is at work, no stage stands still and the sink consumes.
 func report(from *Source, stopping bool) Report {
 	switch {
 	case from == nil:
@@ -82,8 +82,10 @@ func stage(s runtime.Stats) Part {
 		w.LeftSeconds = at.Restore.Left().Seconds()
 		p.Waiting = append(p.Waiting, w)
 	}
-	p.Ready = s.Joined && p.Working == p.Partitions
+	p.Ready = s.Joined && p.Working == p.Partitions && s.Broken.IsZero()
 	switch {
+	case !s.Broken.IsZero():
+		p.Says = fmt.Sprintf("stands still since %s: the log says why, and it keeps trying", s.Broken.UTC().Format(time.RFC3339))
 	case !s.Joined:
 		p.Says = "waits for its share of the partitions"
 	case p.Partitions == 0:

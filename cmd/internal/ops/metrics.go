@@ -24,7 +24,7 @@ func (collector) Describe(chan<- *prometheus.Desc) {}
 func (c collector) Collect(out chan<- prometheus.Metric) {
 	from, _ := c.asked()
 	m := metrics{out: out, now: time.Now()}
-	m.gauge(truth(report(c.asked()).Ready), "ready", "Whether every assigned partition is at work and the sink consumes.", nil)
+	m.gauge(truth(report(c.asked()).Ready), "ready", "Whether every assigned partition is at work, no stage stands still and the sink consumes.", nil)
 	if from == nil {
 		return
 	}
@@ -95,7 +95,7 @@ func (m metrics) stage(s runtime.Stats) {
 	m.counter(s.Restored, "restored_records", "Changelog records read to restore state.", l)
 	m.counter(s.Hits, "decoded_cache_hits", "Reads of state that found their value decoded in memory.", l)
 	m.counter(s.Misses, "decoded_cache_misses", "Reads of state that had to look at the local store.", l)
-	m.histogram(s.CycleTime, "cycle_duration", "From the last record read to the end of the transaction.", l)
+	m.histogram(s.CycleTime, "cycle_duration", "From when reading began to the end of the transaction; cycles that read nothing are left out.", l)
 	m.histogram(s.CommitTime, "commit_duration", "Committing a transaction.", l)
 	m.endToEnd(s.EndToEnd, s.Stage)
 	m.letters(s.Reasons, s.Stage)

@@ -83,6 +83,8 @@ func source(now State, behind ...runtime.Behind) Source {
 }
 
 func TestReadiness(t *testing.T) {
+	broken := stageOf(true, working)
+	broken.Broken = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	tests := []struct {
 		name string
 		now  State
@@ -96,6 +98,7 @@ func TestReadiness(t *testing.T) {
 		{"no share yet", State{[]runtime.Stats{stageOf(false)}, nil}, 503, []string{"not ready, running", "waits for its share"}},
 		{"restores", State{[]runtime.Stats{stageOf(true, working, fenced, halfway)}, nil}, 503, []string{
 			"1 of 3 partitions at work", "4 waits for its predecessor", "5 restores: 100 of 400 records, about 12s left"}},
+		{"it stands still", State{[]runtime.Stats{broken}, nil}, 503, []string{"stands still since 2026-03-02T12:00:00Z"}},
 		{"the sink fails", State{[]runtime.Stats{stageOf(true, working)}, sinkOf("no such table")}, 503, []string{"fails since 2026-03-02T12:00:00Z: no such table"}},
 	}
 	for _, tc := range tests {
