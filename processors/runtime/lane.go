@@ -356,6 +356,7 @@ func (l *lane) commit(c *cycle) error {
 		l.watch(w, now)
 		w.arrive(true)
 		l.doubt(w, now)
+		l.tellHot(w.task, now)
 		if l.crashes("applied") {
 			return errCrashed
 		}

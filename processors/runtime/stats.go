@@ -54,6 +54,7 @@ type PartitionStats struct {
 	Restore   Progress  // while it is restored; nothing before that
 	State     state.Size
 	Tallies   map[string]int64 // see stream.Tally
+	Hot       []HotKey         // the heaviest few, heaviest first
 }
 
 // counters is what Stats is made of. A lane counts once a cycle and partition, never once a record.
@@ -163,7 +164,7 @@ func (l *lane) report() error {
 			p.Paused = until
 		}
 		if p.Working {
-			p.Tallies = t.Tallies()
+			p.Tallies, p.Hot = t.Tallies(), t.hot.heaviest(sized)
 		} else {
 			p.Restore = t.restore.progress()
 		}

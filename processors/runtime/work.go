@@ -21,8 +21,9 @@ type task struct {
 	*stream.Task              // nil while it is restored
 	store        *state.Store // nil for a stage without state
 	restore      *restore
-	work         *work     // of the cycle under way, or to be used again
-	next         int64     // inbox offset from which nothing is worked on and committed
+	work         *work // of the cycle under way, or to be used again
+	next         int64 // inbox offset from which nothing is worked on and committed
+	hot          hot
 	careful      bool      // what is to be worked on next holds poison that leaves traces
 	led          time.Time // when somebody else's tick was last seen, of one who comes before us by name
 	snapshot     struct {
@@ -88,9 +89,16 @@ func (w *work) carefully(ctx context.Context, cause error) error {
 
 func (w *work) each(ctx context.Context, records []*kgo.Record) error {
 	emit := func(es []stream.Emit) error { return w.say(ctx, es) }
-	for _, r := range records {
+	next, each := sampled(records)
+	for i, r := range records {
 		w.follow(ctx, r)
-		err := w.handle(ctx, r, emit)
+		var err error
+		if i == next {
+			next += stride(r)
+			err = w.weighed(ctx, r, emit, each)
+		} else {
+			err = w.handle(ctx, r, emit)
+		}
 		if err == nil {
 			continue
 		}

@@ -135,7 +135,21 @@ func (m metrics) partitions(s runtime.Stats) {
 		for _, name := range slices.Sorted(maps.Keys(p.Tallies)) {
 			m.gauge(float64(p.Tallies[name]), name, "What the stage holds back here.", l)
 		}
+		m.heaviest(p.Hot, l)
 	}
+}
+
+// heaviest shows how much the heaviest key takes, which need not be the same in both.
+func (m metrics) heaviest(keys []runtime.HotKey, l labels) {
+	if len(keys) == 0 {
+		return
+	}
+	var records, work float64
+	for _, k := range keys {
+		records, work = max(records, k.Records), max(work, k.Work)
+	}
+	m.gauge(records, "hot_key_share", "Share of the partition's records that its heaviest key has at least; /hot names it.", l)
+	m.gauge(work, "hot_key_work_share", "Share of the time in handlers of records that the heaviest key of the partition takes at least; /hot names it.", l)
 }
 
 func at(stage, topic string, partition int32) labels {

@@ -130,13 +130,14 @@ func (s *Server) asked() (from *Source, stopping bool) {
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, "waybill\n\n/livez    does it move\n/readyz   is everything at work; ?format=json for programs\n/metrics  for Prometheus")
+		fmt.Fprintln(w, "waybill\n\n/livez    does it move\n/readyz   is everything at work; ?format=json for programs\n/hot      which keys take much of a partition; ?format=json too\n/metrics  for Prometheus")
 		if s.cfg.Pprof {
 			fmt.Fprintln(w, "/debug/pprof/")
 		}
 	})
 	mux.HandleFunc("GET /livez", s.live)
 	mux.HandleFunc("GET /readyz", s.ready)
+	mux.HandleFunc("GET /hot", s.hot)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collector{s})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}))

@@ -49,7 +49,8 @@ func ask(t *testing.T, s *Server, path string) (int, string) {
 
 // Partitions as they may stand.
 var (
-	working = runtime.PartitionStats{Topic: "in", Partition: 0, Working: true, State: state.Size{DiskBytes: 4096, Keys: 17}, Tallies: map[string]int64{"parked_facts": 3}}
+	working = runtime.PartitionStats{Topic: "in", Partition: 0, Working: true, State: state.Size{DiskBytes: 4096, Keys: 17}, Tallies: map[string]int64{"parked_facts": 3},
+		Hot: []runtime.HotKey{{Key: "LD-7", Records: 0.31, Work: 0.02}, {Key: "LD\x008", Records: 0.01, Work: 0.62}, {Key: "LD-9", Records: 0.04, Work: 0.01}}}
 	fenced  = runtime.PartitionStats{Topic: "in", Partition: 4}
 	paused  = runtime.PartitionStats{Topic: "in", Partition: 6, Working: true, Paused: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)}
 	halfway = runtime.PartitionStats{Topic: "in", Partition: 5, Restore: runtime.Progress{Done: 100, Total: 400, Took: 4 * time.Second}}
@@ -234,6 +235,8 @@ func TestMetrics(t *testing.T) {
 		`waybill_state_disk_bytes{partition="0",stage="loads",topic="in"} 4096`,
 		`waybill_state_keys{partition="0",stage="loads",topic="in"} 17`,
 		`waybill_parked_facts{partition="0",stage="loads",topic="in"} 3`,
+		`waybill_hot_key_share{partition="0",stage="loads",topic="in"} 0.31`,
+		`waybill_hot_key_work_share{partition="0",stage="loads",topic="in"} 0.62`,
 		`waybill_lag_records{partition="0",stage="loads",topic="in"} 12`,
 		`waybill_lag_seconds{partition="0",stage="loads",topic="in"} 9`, // 90 and something
 		`waybill_lag_records{partition="5",stage="loads",topic="in"} 13`,
@@ -248,7 +251,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("no %s", want)
 		}
 	}
-	for _, wrong := range []string{`waybill_lag_records{partition="9"`, `waybill_lag_seconds{partition="5"`, `waybill_restore_done_records{partition="0"`} {
+	for _, wrong := range []string{"LD-7", `waybill_hot_key_share{partition="5"`, `waybill_lag_records{partition="9"`, `waybill_lag_seconds{partition="5"`, `waybill_restore_done_records{partition="0"`} {
 		if strings.Contains(body, wrong) {
 			t.Errorf("there is %s", wrong)
 		}
@@ -290,6 +293,24 @@ func TestBlindLooksAreCounted(t *testing.T) {
 	s.lookAtLag(t.Context())
 	if _, body := ask(t, s, "/metrics"); !strings.Contains(body, "waybill_lag_looks_failed_total 1") || !strings.Contains(body, `waybill_lag_records{partition="0",stage="loads",topic="in"} 12`) {
 		t.Errorf("got\n%s", body)
+	}
+}
+
+func TestHotKeysAreNamed(t *testing.T) {
+	s := listen(t, nil)
+	if code, body := ask(t, s, "/hot"); code != 200 || !strings.Contains(body, "no key takes 5%") {
+		t.Errorf("before the process runs: %d %s", code, body)
+	}
+	s.Show(source(State{[]runtime.Stats{stageOf(true, working, halfway)}, nil}))
+	_, body := ask(t, s, "/hot")
+	want := "loads, in/0\n   31% of records    2% of work  \"LD-7\"\n    1% of records   62% of work  \"LD\\x008\"\n"
+	if body != want {
+		t.Errorf("says\n%swant\n%s", body, want)
+	}
+	_, body = ask(t, s, "/hot?format=json")
+	var found []Heat
+	if err := json.Unmarshal([]byte(body), &found); err != nil || len(found) != 1 || found[0].Stage != "loads" || len(found[0].Keys) != 2 || found[0].Keys[1] != (Key{"LD\x008", 0.01, 0.62}) {
+		t.Errorf("as JSON: %v\n%s", err, body)
 	}
 }
 
