@@ -163,6 +163,8 @@ func (r *run) load(n int) {
 		r.clock = r.clock.Add(100 * time.Millisecond)
 		rs = append(rs, r.message())
 		switch r.rng.IntN(150) {
+		case 5, 6:
+			rs = append(rs, r.price()...)
 		case 0:
 			r.clock = r.clock.Add(70 * time.Second)
 			rs = append(rs, r.ticks()...)
@@ -200,6 +202,19 @@ func (r *run) message() *kgo.Record {
 		at.Partition = int32(r.rng.IntN(4))
 	}
 	return at
+}
+
+// price tells every partition a new price, of a stage that has any.
+func (r *run) price() (rs []*kgo.Record) {
+	if !r.subject.prices {
+		return nil
+	}
+	r.line++
+	value := encoded(&avro.PartnerMessage{Name: fmt.Sprint(r.line), Line: r.line, Format: toPrice})
+	for p := range r.topics.inbox().Partitions {
+		rs = append(rs, &kgo.Record{Topic: string(r.topics.inbox().Name), Partition: p, Key: []byte("price"), Value: value, Timestamp: r.clock})
+	}
+	return rs
 }
 
 func (r *run) ticks() (rs []*kgo.Record) {

@@ -29,6 +29,8 @@ type subject struct {
 
 	snapshots bool // the changelog and the disk hold what the state was now and then, not every change
 
+	prices bool // reference data changes now and then
+
 	// rare is how many times rarer than with others deadly records are: those that changed state before they died take a stage
 	// with snapshots back to the last of them.
 	rare int
@@ -38,6 +40,7 @@ var subjects = []subject{
 	{name: "tally", spec: func(n runTopics) stream.Spec { return tallying(n, false) }, model: newTally},
 	{name: "tally by snapshots", spec: func(n runTopics) stream.Spec { return tallying(n, true) }, model: newTally, snapshots: true, rare: 10},
 	{name: "shelves", spec: shelving, model: newShelves},
+	{name: "prices", spec: pricing, model: newPrices, prices: true},
 }
 
 func subjectOf(name string) subject {
