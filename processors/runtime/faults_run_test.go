@@ -50,6 +50,7 @@ type run struct {
 	dirs      []string // of state, each once
 	clock     time.Time
 	line      int64
+	tomorrow  bool // some writers use tomorrow's schema
 	compacted bool // the changelog lost what was overwritten, or may have
 	offsets   *offsetWatch
 }
@@ -194,7 +195,10 @@ func (r *run) message() *kgo.Record {
 	case 8:
 		key = nil
 	}
-	if value == nil {
+	switch {
+	case value == nil && r.tomorrow && r.rng.IntN(2) == 0:
+		value = encodedTomorrow(&m)
+	case value == nil:
 		value = encoded(&m)
 	}
 	at := &kgo.Record{Topic: string(r.topics.inbox().Name), Partition: byKey, Key: key, Value: value, Timestamp: r.clock}
