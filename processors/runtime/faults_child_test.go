@@ -21,6 +21,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"waybill/avro"
+	"waybill/processors/stream"
 )
 
 // orderEnv carries an order to the re-executed test binary, which then is an instance of the engine.
@@ -42,6 +45,7 @@ type order struct {
 	Disk  bool          // of a kill: what was written to the local state has reached the disk
 	Cut   time.Duration // of a cut: for so long
 
+	Newer              bool // the program that comes next
 	SmallFetches       bool // a restore takes many polls
 	TransactionTimeout time.Duration
 	WaitForGo          bool // before anything, for its network
@@ -57,12 +61,13 @@ const (
 	cut     what = "cut"     // off the brokers
 )
 
-// Points by hook of the client; the others are the engine's own.
+// Points by hook of the client, and of the codec; the others are the engine's own.
 const (
 	offsetsSent  = "TxnOffsetCommit sent"
 	offsetsAcked = "TxnOffsetCommit acknowledged"
 	endSent      = "EndTxn sent"
 	endAcked     = "EndTxn acknowledged"
+	sweeping     = "sweeping" // between two of a sweep's transactions
 )
 
 // child is the instance, inside its process.
@@ -86,7 +91,7 @@ func beInstance(text string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	e, err := New(c.config(), c.deps(), subjectOf(c.Subject).spec(runTopics{c.App}))
+	e, err := New(c.config(), c.deps(), c.spec())
 	if err == nil {
 		err = e.Run(ctx)
 	}
@@ -98,6 +103,14 @@ func beInstance(text string) int {
 		return 1
 	}
 	return 0
+}
+
+func (c *child) spec() stream.Spec {
+	s := subjectOf(c.Subject)
+	if c.Newer {
+		return s.newer(runTopics{c.App})
+	}
+	return s.spec(runTopics{c.App})
 }
 
 func (c *child) config() Config {
@@ -121,7 +134,21 @@ func (c *child) deps() Deps {
 		opts = append(opts, kgo.FetchMaxPartitionBytes(1))
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("instance", c.Instance)
-	return Deps{Decoder: codec{}, Encoder: codec{}, Log: log, Kafka: opts, crash: c.meets, anyStamps: true}
+	return Deps{Decoder: meeting{c: c}, Encoder: codec{}, Log: log, Kafka: opts, crash: c.meets, anyStamps: true}
+}
+
+// meeting is the codec, and a point: what a sweep goes on with was read, so that part of the sweep is committed.
+type meeting struct {
+	codec
+	c *child
+}
+
+func (m meeting) Decode(ctx context.Context, value []byte) (avro.Record, error) {
+	rec, err := m.codec.Decode(ctx, value)
+	if _, ok := rec.(*avro.Sweep); ok {
+		m.c.meets(sweeping)
+	}
+	return rec, err
 }
 
 // listen obeys the test. Its end is the end of the test.

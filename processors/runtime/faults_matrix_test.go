@@ -34,8 +34,11 @@ var faultCrosses = []string{
 	"restart", "restart, disk complete", "empty disk", "stale disk", "future disk", "twice",
 	"zombie wakes early", "zombie wakes late", "session expires", "evicted", "fenced by a twin",
 	"lost reply, short", "lost reply, long", "coordinator moves", "leaders move", "broker restarts",
-	"scale out and in", "compacted",
+	"scale out and in", "moved meanwhile", "compacted", "schema change",
 }
+
+// atRequests are the points at which a request of the client's waits.
+var atRequests = []string{offsetsSent, offsetsAcked, endSent, endAcked}
 
 // cell is one run of the matrix.
 type cell struct {
@@ -57,6 +60,7 @@ func fullMatrix() (cells []cell) {
 				cells = append(cells, cell{cross, point, nthOf(point, i+j+k), s.name, protocols[(i+j+k)%len(protocols)]})
 			}
 		}
+		cells = append(cells, cell{cross, sweeping, int64(1 + i%4), "prices", protocols[i%len(protocols)]})
 	}
 	return cells
 }
@@ -82,7 +86,14 @@ var pinned = []cell{
 	{"twice", "flushed", 3, "tally", ClassicProtocol},                      // restored to the last stable offset it lacks what an open transaction hides
 	{"empty disk", "flushed", 2, "tally", ClassicProtocol},                 // read uncommitted, what was aborted is restored
 	{"empty disk", "committed", 3, "shelves", ConsumerProtocol},            // what is not in the changelog is not restored
-	{"scale out and in", "flushed", 2, "shelves", ClassicProtocol},         // what is not undone is counted twice
+	{"scale out and in", "flushed", 2, "shelves", ClassicProtocol},         //
+	{"moved meanwhile", "flushed", 2, "tally", ClassicProtocol},            // what is not undone is counted twice
+	{"moved meanwhile", "processed", 3, "prices", ConsumerProtocol},        //
+	{"restart", sweeping, 2, "prices", ClassicProtocol},                    // between two transactions of one sweep
+	{"empty disk", sweeping, 3, "prices", ConsumerProtocol},                //
+	{"zombie wakes late", sweeping, 1, "prices", ClassicProtocol},          //
+	{"schema change", "flushed", 3, "tally", ClassicProtocol},              // the state's form and the writers' schema change
+	{"schema change", "committed", 4, "tally by snapshots", ConsumerProtocol},
 }
 
 // covering is a part of the matrix: the pinned cells, every cross at some points and every point with some crosses, as many of
@@ -118,10 +129,13 @@ func nthOf(point string, vary int) int64 {
 
 // plays says whether the cell makes sense at the venue.
 func (c cell) plays(v venue) bool {
-	atRequest := slices.Contains([]string{offsetsSent, offsetsAcked, endSent, endAcked}, c.point)
 	switch c.cross {
 	case "restart, disk complete":
-		return !atRequest // the engine itself brings its stores to disk, and has no point there
+		return !slices.Contains(atRequests, c.point) && c.point != sweeping // the engine itself brings its stores to disk, and has no point there
+	case "moved meanwhile":
+		return !slices.Contains(atRequests, c.point) // a member whose request waits sends no heartbeat, and is put out
+	case "schema change":
+		return subjectOf(c.subject).newer != nil
 	case "coordinator moves":
 		return v.moveCoordinators != nil
 	case "leaders move":
@@ -163,6 +177,9 @@ func (r *run) happens(c cell) {
 			}
 			r.start(order{Instance: "a", TransactionTimeout: 4 * patience})
 		})
+	case "schema change":
+		a.Do, r.tomorrow = killed, true
+		r.killedThen(a, func() { r.start(order{Instance: "a", Newer: true}) })
 	case "empty disk":
 		a.Do = killed
 		r.killedThen(a, func() { r.start(order{Instance: "c"}) })
@@ -176,6 +193,7 @@ func (r *run) happens(c cell) {
 		})
 	case "twice":
 		a.Do = killed
+		a.TransactionTimeout = 10 * time.Second // its transaction is still open when the second restores
 		r.killedThen(a, func() {
 			points := []string{"fencing", "fenced", "restored", "committed"}
 			r.start(order{Instance: "c", Point: points[c.nth%4], Nth: 1, Do: killed}).killed()
@@ -243,8 +261,11 @@ func (r *run) goesOn(c cell, a order) {
 		k.tell("go")
 	case "broker restarts":
 		check(r.venue.restart(ctx, func() { k.tell("go") }))
-	case "scale out and in":
+	case "scale out and in", "moved meanwhile":
 		other := r.start(order{Instance: "c"})
+		if c.cross == "moved meanwhile" { // it is undone, for what moved and for what stays
+			r.untilMembers("a", "c")
+		}
 		r.until("another wants to be in", func() bool { return r.joining("c") })
 		k.tell("go")
 		r.untilMembers("a", "c")

@@ -19,6 +19,8 @@ type model interface {
 	message(key string, at time.Time, m *avro.PartnerMessage) (out []said, dead bool)
 	// tick lets time pass.
 	tick(at time.Time) []said
+	// sweep goes on with a sweep.
+	sweep(from *avro.Sweep) []said
 	// state is what is remembered, in the terms of remembered.
 	state() map[string]string
 }
@@ -29,7 +31,14 @@ type said struct {
 	key      string
 	value    avro.PartnerMessage
 	everyone bool // one in each partition
+
+	next *avro.Sweep // instead of the above: with what a sweep goes on, in the partition itself
 }
+
+// unswept is a model without reference data.
+type unswept struct{}
+
+func (unswept) sweep(*avro.Sweep) []said { return nil }
 
 // alarms are a model's timers.
 type alarms map[alarm]int64 // due, microseconds
@@ -73,9 +82,10 @@ func everyoneToo(out []said, key string, m *avro.PartnerMessage) []said {
 type tallyModel struct {
 	count map[string]avro.PartnerMessage
 	alarms
+	unswept
 }
 
-func newTally() model { return &tallyModel{map[string]avro.PartnerMessage{}, alarms{}} }
+func newTally() model { return &tallyModel{count: map[string]avro.PartnerMessage{}, alarms: alarms{}} }
 
 func (s *tallyModel) message(key string, at time.Time, m *avro.PartnerMessage) ([]said, bool) {
 	if dies(m) {
@@ -118,10 +128,11 @@ type shelvesModel struct {
 	latest  map[string][]string                       // by key, names of messages
 	gone    map[string]int                            // by key, how many left the latest
 	alarms
+	unswept
 }
 
 func newShelves() model {
-	return &shelvesModel{map[string]map[string]avro.PartnerMessage{}, map[string][]string{}, map[string]int{}, alarms{}}
+	return &shelvesModel{shelves: map[string]map[string]avro.PartnerMessage{}, latest: map[string][]string{}, gone: map[string]int{}, alarms: alarms{}}
 }
 
 func (s *shelvesModel) message(key string, at time.Time, m *avro.PartnerMessage) ([]said, bool) {

@@ -53,6 +53,8 @@ func put(m model, r *kgo.Record) (out []said, dead bool) {
 	switch message, tick := plainly(r.Value); {
 	case tick:
 		return m.tick(r.Timestamp), false
+	case goesOn(r.Value) != nil:
+		return m.sweep(goesOn(r.Value)), false
 	case message == nil || len(r.Key) == 0:
 		return nil, true
 	default:
@@ -71,12 +73,20 @@ func (w *truth) before(p int32, offset int64) map[string]string {
 	return m.state()
 }
 
+// framed is the type of a record that the tests' codec framed; "" where it did not.
+func framed(value []byte) string {
+	if len(value) < 5 || value[0] != 0 || value[4] == tomorrowID {
+		return ""
+	}
+	return avro.Names()[binary.BigEndian.Uint32(value[1:])]
+}
+
 // plainly decodes what the tests' codec framed: a message, or a tick, or neither.
 func plainly(value []byte) (m *avro.PartnerMessage, tick bool) {
-	if len(value) < 5 || value[0] != 0 {
-		return nil, false
+	if len(value) >= 5 && value[4] == tomorrowID {
+		return plainlyTomorrow(value[5:]), false
 	}
-	switch avro.Names()[binary.BigEndian.Uint32(value[1:])] {
+	switch framed(value) {
 	case (&avro.Tick{}).AvroName():
 		return nil, true
 	case (&avro.PartnerMessage{}).AvroName():
@@ -86,6 +96,34 @@ func plainly(value []byte) (m *avro.PartnerMessage, tick bool) {
 		}
 	}
 	return nil, false
+}
+
+// goesOn decodes what a sweep goes on with; nil where it is something else.
+func goesOn(value []byte) *avro.Sweep {
+	var s avro.Sweep
+	if framed(value) != s.AvroName() || s.Decode(value[5:]) != nil {
+		return nil
+	}
+	return &s
+}
+
+// sweeps holds what sweeps went on with against the truth: it stands in the inbox, each once and in order.
+func (w *truth) sweeps(t testing.TB) {
+	t.Helper()
+	for p := range w.said {
+		var have, want []string
+		for _, r := range w.inbox[int32(p)] {
+			if s := goesOn(r.Value); s != nil {
+				have = append(have, fmt.Sprintf(": %x", encoded(s)))
+			}
+		}
+		for _, s := range w.said[p] {
+			if s.next != nil {
+				want = append(want, fmt.Sprintf(": %x", encoded(s.next)))
+			}
+		}
+		sameLines(t, fmt.Sprintf("sweeps of partition %d", p), have, want)
+	}
 }
 
 // outputs holds a topic's committed records against the truth: of each inbox partition the same records in the same order.
@@ -105,7 +143,7 @@ func (w *truth) outputs(t testing.TB, totals bool, got map[int32][]*kgo.Record) 
 	for p := range w.said {
 		want := map[int32][]string{}
 		for _, s := range w.said[p] {
-			if s.totals != totals {
+			if s.totals != totals || s.next != nil {
 				continue
 			}
 			line := fmt.Sprintf("%s: %x", s.key, encoded(&s.value))
@@ -296,6 +334,10 @@ func (s *store) take(key, value []byte) error {
 		entry = fmt.Sprint(binary.BigEndian.Uint64([]byte(entry)))
 	}
 	full := name + " " + scope + " " + entry
+	if name == "needs" {
+		s.meaning[full] = "needed"
+		return nil
+	}
 	if name == "timer" {
 		s.meaning[full] = fmt.Sprint(int64(binary.BigEndian.Uint64(value[1:])))
 		return nil
@@ -303,6 +345,9 @@ func (s *store) take(key, value []byte) error {
 	var m avro.PartnerMessage
 	if err := m.Decode(value[1:]); err != nil {
 		return fmt.Errorf("state %q: %w", key, err)
+	}
+	if value[0] == 2 {
+		m.Line = -m.Line // the form of tallying
 	}
 	s.meaning[full] = remembered(&m)
 	return nil
@@ -347,6 +392,7 @@ func (r *run) check() {
 	inbox := string(r.topics.inbox().Name)
 	w := fold(r.subject, r.read(t, inbox))
 	numbered, totals := r.read(t, string(r.topics.numbered())), r.read(t, string(r.topics.totals()))
+	w.sweeps(t)
 	w.outputs(t, false, numbered)
 	w.outputs(t, true, totals)
 	w.letters(t, inbox, r.read(t, string(topics.DeadLetters.Name)))

@@ -50,6 +50,7 @@ type run struct {
 	dirs      []string // of state, each once
 	clock     time.Time
 	line      int64
+	tomorrow  bool // some writers use tomorrow's schema
 	compacted bool // the changelog lost what was overwritten, or may have
 	offsets   *offsetWatch
 }
@@ -163,6 +164,8 @@ func (r *run) load(n int) {
 		r.clock = r.clock.Add(100 * time.Millisecond)
 		rs = append(rs, r.message())
 		switch r.rng.IntN(150) {
+		case 5, 6:
+			rs = append(rs, r.price()...)
 		case 0:
 			r.clock = r.clock.Add(70 * time.Second)
 			rs = append(rs, r.ticks()...)
@@ -192,7 +195,10 @@ func (r *run) message() *kgo.Record {
 	case 8:
 		key = nil
 	}
-	if value == nil {
+	switch {
+	case value == nil && r.tomorrow && r.rng.IntN(2) == 0:
+		value = encodedTomorrow(&m)
+	case value == nil:
 		value = encoded(&m)
 	}
 	at := &kgo.Record{Topic: string(r.topics.inbox().Name), Partition: byKey, Key: key, Value: value, Timestamp: r.clock}
@@ -200,6 +206,19 @@ func (r *run) message() *kgo.Record {
 		at.Partition = int32(r.rng.IntN(4))
 	}
 	return at
+}
+
+// price tells every partition a new price, of a stage that has any.
+func (r *run) price() (rs []*kgo.Record) {
+	if !r.subject.prices {
+		return nil
+	}
+	r.line++
+	value := encoded(&avro.PartnerMessage{Name: fmt.Sprint(r.line), Line: r.line, Format: toPrice})
+	for p := range r.topics.inbox().Partitions {
+		rs = append(rs, &kgo.Record{Topic: string(r.topics.inbox().Name), Partition: p, Key: []byte("price"), Value: value, Timestamp: r.clock})
+	}
+	return rs
 }
 
 func (r *run) ticks() (rs []*kgo.Record) {

@@ -27,7 +27,12 @@ type subject struct {
 	spec  func(runTopics) stream.Spec
 	model func() model // of one inbox partition
 
+	// newer is the same stage in a program that keeps its state in another form and reads the one before too; nil: there is none.
+	newer func(runTopics) stream.Spec
+
 	snapshots bool // the changelog and the disk hold what the state was now and then, not every change
+
+	prices bool // reference data changes now and then
 
 	// rare is how many times rarer than with others deadly records are: those that changed state before they died take a stage
 	// with snapshots back to the last of them.
@@ -35,9 +40,10 @@ type subject struct {
 }
 
 var subjects = []subject{
-	{name: "tally", spec: func(n runTopics) stream.Spec { return tallying(n, false) }, model: newTally},
-	{name: "tally by snapshots", spec: func(n runTopics) stream.Spec { return tallying(n, true) }, model: newTally, snapshots: true, rare: 10},
+	{name: "tally", spec: func(n runTopics) stream.Spec { return tallying(n, false, 1) }, model: newTally, newer: func(n runTopics) stream.Spec { return tallying(n, false, 2) }},
+	{name: "tally by snapshots", spec: func(n runTopics) stream.Spec { return tallying(n, true, 1) }, model: newTally, snapshots: true, rare: 10, newer: func(n runTopics) stream.Spec { return tallying(n, true, 2) }},
 	{name: "shelves", spec: shelving, model: newShelves},
+	{name: "prices", spec: pricing, model: newPrices, prices: true},
 }
 
 func subjectOf(name string) subject {
@@ -75,20 +81,25 @@ func obey(out *stream.Emits, n runTopics, key string, m *avro.PartnerMessage) er
 func micros(t time.Time) string { return strconv.FormatInt(t.UnixMicro(), 10) }
 
 // tallying numbers the records of each key and tells the number a minute after the last; an odd one again half a minute
-// later: a timer that sets a timer.
-func tallying(n runTopics, snapshots bool) stream.Spec {
+// later: a timer that sets a timer. Kept in form 2 numbers count downwards.
+func tallying(n runTopics, snapshots bool, form byte) stream.Spec {
+	var kept []stream.Option
+	sign := int64(1)
+	if form == 2 {
+		kept, sign = []stream.Option{stream.Migrated(2, fromOldForm)}, -1
+	}
 	on := func(_ context.Context, key string, ev stream.Event[avro.PartnerMessage], st counted) (out stream.Emits, err error) {
 		c := st.count.Edit()
-		c.Line++
+		c.Line += sign
 		c.Name = ev.Value.Name
 		st.timers.Set("total", ev.Time.Add(time.Minute))
-		out.To(n.numbered(), key, &avro.PartnerMessage{Name: ev.Value.Name, Line: c.Line})
+		out.To(n.numbered(), key, &avro.PartnerMessage{Name: ev.Value.Name, Line: sign * c.Line})
 		return out, obey(&out, n, key, ev.Value)
 	}
 	onTimer := func(_ context.Context, key string, f stream.Firing, st counted) (out stream.Emits, err error) {
 		c, _ := st.count.Get()
-		out.To(n.totals(), key, &avro.PartnerMessage{Name: f.Name, Line: c.Line, Header: micros(f.Due)})
-		if f.Name == "total" && c.Line%2 == 1 {
+		out.To(n.totals(), key, &avro.PartnerMessage{Name: f.Name, Line: sign * c.Line, Header: micros(f.Due)})
+		if f.Name == "total" && c.Line%2 != 0 {
 			st.timers.Set("again", f.Due.Add(30*time.Second))
 		}
 		return out, nil
@@ -96,7 +107,7 @@ func tallying(n runTopics, snapshots bool) stream.Spec {
 	return stream.Define(stream.Processor[counted]{
 		Name: "tally", Inbox: n.inbox(), Snapshots: snapshots, Outputs: []topics.Name{n.numbered(), n.totals()}, Timers: onTimer,
 		State: func(b *stream.Binder) counted {
-			return counted{stream.ValueOf[avro.PartnerMessage](b, "count"), b.Timers()}
+			return counted{stream.ValueOf[avro.PartnerMessage](b, "count", kept...), b.Timers()}
 		},
 		Inputs: []stream.Input[counted]{stream.On(on)},
 	})

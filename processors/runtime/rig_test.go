@@ -43,6 +43,9 @@ func (codec) Append(_ context.Context, dst []byte, _ topics.Name, rec avro.Recor
 }
 
 func (codec) Decode(_ context.Context, value []byte) (avro.Record, error) {
+	if len(value) >= 5 && value[0] == 0 && value[4] == tomorrowID {
+		return decodeTomorrow(value[5:])
+	}
 	if len(value) < 5 || value[0] != 0 || int(value[4]) >= len(avro.Names()) {
 		return nil, fault.Poisonf("BAD_FRAME", "value of %d bytes is no framed record", len(value))
 	}

@@ -7,6 +7,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -65,6 +66,8 @@ type Processor[S any] struct {
 	// Snapshots: for inboxes of high volume, where every commit would write nearly every key. State goes to the changelog at
 	// intervals only; a restore reads the last of them and then works through the inbox from there again, saying nothing.
 	Snapshots bool
+	// SweepChunk is how many keys a sweep visits in one go; 0: 500.
+	SweepChunk int
 	// Ledger: it writes entries that nobody may see twice, so it runs exactly once or not at all.
 	Ledger bool
 }
@@ -128,6 +131,7 @@ type Spec struct {
 	Reuse     bool          // as declared
 	Snapshots bool          // as declared
 	Ledger    bool          // as declared
+	chunk     int           // keys that a sweep visits in one go
 	MaxSkew   time.Duration // ticks whose stamp and sender's clock lie further apart move no time; 0: all move it
 	task      func(*Binder) program
 }
@@ -148,7 +152,7 @@ type handleFunc func(ctx context.Context, key string, r *Record) (Emits, error)
 
 // Define checks a declaration and makes it a Spec. A faulty declaration is a programmer's error: it panics.
 func Define[S any](p Processor[S]) Spec {
-	spec := Spec{Name: p.Name, Inboxes: p.Feeds, Keyed: p.State != nil, Outputs: p.Outputs, Reuse: p.Reuse, Snapshots: p.Snapshots, Ledger: p.Ledger}
+	spec := Spec{Name: p.Name, Inboxes: p.Feeds, Keyed: p.State != nil, Outputs: p.Outputs, Reuse: p.Reuse, Snapshots: p.Snapshots, Ledger: p.Ledger, chunk: cmp.Or(p.SweepChunk, sweepChunk)}
 	if spec.Keyed {
 		spec.Inboxes = []topics.Topic{p.Inbox}
 	}

@@ -216,7 +216,7 @@ func (t *Task) fire(ctx context.Context, x timer, now time.Time, r Record, emit 
 	return t.unit(TimerUnit, x.name, r, emit, func() (Emits, error) { return t.prog.timer(ctx, x.key, f) })
 }
 
-// sweepChunk is how many keys a sweep visits at once. It goes on by a record in the task's own partition, in another transaction:
+// sweepChunk is how many keys a sweep visits in one go, where the stage does not say. It goes on by a record in the task's own partition, in another transaction:
 // other keys have their turn in between, and a crash loses nothing of it.
 const sweepChunk = 500
 
@@ -226,7 +226,7 @@ func (t *Task) sweep(ctx context.Context, ref, after string, r Record, emit Emit
 		return nil
 	}
 	now := r.Time
-	keys, more := t.b.dependents(ref, after, sweepChunk)
+	keys, more := t.b.dependents(ref, after, t.spec.chunk)
 	for _, key := range keys {
 		t.b.at = t.b.scope(key)
 		t.b.undo.begin(t.b)

@@ -31,16 +31,16 @@ func run(out io.Writer, dir, only string) error {
 	all = slices.DeleteFunc(all, func(m mutation) bool { return !strings.Contains(m.name, only) })
 	var survived []string
 	for _, m := range all {
-		killer, attempts, err := m.try()
+		v, err := m.try()
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
-		if killer == "" {
+		if v.killer == "" {
 			survived = append(survived, m.name)
-			fmt.Fprintf(out, "NOT NOTICED  %s, in %d runs of %s\n", m.what, attempts, m.run)
+			fmt.Fprintf(out, "NOT NOTICED  %s, in %d runs of %s\n", m.what, v.attempts, m.run)
 			continue
 		}
-		fmt.Fprintf(out, "noticed      %s: by %s, in run %d\n", m.what, killer, attempts)
+		fmt.Fprintf(out, "noticed      %s: by %s, in run %d: %s\n", m.what, v.killer, v.attempts, v.said)
 	}
 	if len(survived) > 0 {
 		return fmt.Errorf("not noticed: %s: no test holds what they switch off", strings.Join(survived, ", "))

@@ -71,8 +71,9 @@ func TestMutationsFit(t *testing.T) {
 }
 
 func TestFirstIsTheMostExact(t *testing.T) {
-	said := "--- FAIL: TestA (1s)\n    --- FAIL: TestA/b_c (1s)\n    --- FAIL: TestA/d (1s)\n--- FAIL: TestE (1s)\n"
-	if got := first(said); got != "TestA/b_c" {
-		t.Errorf("got %s", got)
+	out := "=== RUN   TestA/b_c\n=== NAME  TestA/d\n    a_test.go:3: of d\n=== NAME  TestA/b_c\n    a_test.go:7: is: wrong\n    a_test.go:8: too\n" +
+		"--- FAIL: TestA (1s)\n    --- FAIL: TestA/b_c (1s)\n    --- FAIL: TestA/d (1s)\n--- FAIL: TestE (1s)\n"
+	if killer, said := first(out); killer != "TestA/b_c" || said != "is: wrong" {
+		t.Errorf("got %q, %q", killer, said)
 	}
 }

@@ -97,33 +97,46 @@ func (m mutation) apply() (map[string]string, error) {
 	return files, nil
 }
 
-// try builds the tests with the mutation and runs them until they fail. It gives the test that failed first, or none.
-func (m mutation) try() (killer string, attempts int, err error) {
+// verdict is what became of a mutation.
+type verdict struct {
+	killer   string // the test that failed; "" where none did
+	said     string // the first that it said
+	attempts int
+}
+
+// try builds the tests with the mutation and runs them until they fail.
+func (m mutation) try() (verdict, error) {
 	dir, err := os.MkdirTemp("", "mutant")
 	if err != nil {
-		return "", 0, err
+		return verdict{}, err
 	}
 	defer os.RemoveAll(dir)
 	overlay, err := m.overlay(dir)
 	if err != nil {
-		return "", 0, err
+		return verdict{}, err
 	}
 	binary := filepath.Join(dir, "mutant.test")
 	if said, err := exec.Command("go", "test", "-c", "-overlay", overlay, "-o", binary, m.pkg).CombinedOutput(); err != nil {
-		return "", 0, fmt.Errorf("build: %w: %s", err, said)
+		return verdict{}, fmt.Errorf("build: %w: %s", err, said)
 	}
-	for attempts = 1; ; attempts++ {
+	return m.until(binary)
+}
+
+// until runs the tests until they fail, or as often as the mutation says.
+func (m mutation) until(binary string) (verdict, error) {
+	for attempts := 1; ; attempts++ {
 		test := exec.Command(binary, "-test.run", m.run, "-test.v", "-test.timeout", "5m", "-test.failfast")
 		test.Dir = m.pkg
-		said, err := test.CombinedOutput()
-		if !strings.Contains(string(said), "--- PASS") && !strings.Contains(string(said), "--- FAIL") {
-			return "", attempts, fmt.Errorf("no test runs for %s: %s", m.run, said)
+		out, err := test.CombinedOutput()
+		if !strings.Contains(string(out), "--- PASS") && !strings.Contains(string(out), "--- FAIL") {
+			return verdict{}, fmt.Errorf("no test runs for %s: %s", m.run, out)
 		}
 		if err != nil {
-			return first(string(said)), attempts, nil
+			killer, said := first(string(out))
+			return verdict{killer, said, attempts}, nil
 		}
 		if attempts == m.most {
-			return "", attempts, nil
+			return verdict{attempts: attempts}, nil
 		}
 	}
 }
@@ -154,9 +167,9 @@ func (m mutation) overlay(dir string) (string, error) {
 }
 
 // first is the most exact name of a test that failed, and the first thing it said.
-func first(said string) string {
-	killer := "a crash"
-	for line := range strings.Lines(said) {
+func first(out string) (killer, said string) {
+	killer = "a crash"
+	for line := range strings.Lines(out) {
 		if _, name, ok := strings.Cut(line, "--- FAIL: "); ok {
 			name, _, _ = strings.Cut(name, " (")
 			if killer == "a crash" || strings.HasPrefix(name, killer+"/") {
@@ -164,5 +177,17 @@ func first(said string) string {
 			}
 		}
 	}
-	return killer
+	speaking := ""
+	for line := range strings.Lines(out) {
+		if _, name, ok := strings.Cut(line, "=== "); ok && strings.HasPrefix(line, "===") {
+			speaking = name
+			continue
+		}
+		_, name, _ := strings.Cut(speaking, " ")
+		if _, said, ok := strings.Cut(line, "_test.go:"); ok && strings.TrimSpace(name) == killer {
+			_, said, _ = strings.Cut(said, ": ")
+			return killer, strings.TrimSpace(said)
+		}
+	}
+	return killer, ""
 }
