@@ -344,13 +344,18 @@ func (in *instance) halt(t testing.TB) {
 	}
 }
 
-// ended waits until the instance has ended, however it did.
-func (in *instance) ended(t testing.TB) {
+// ended waits until the instance has ended, however it did, and holds what it says to one sentence with all of what is wanted in it.
+func (in *instance) ended(t testing.TB, want ...string) {
 	t.Helper()
 	select {
 	case <-in.done:
 	case <-time.After(patience):
 		t.Fatalf("the instance has not ended within %v", patience)
+	}
+	for _, w := range want {
+		if in.err == nil || !strings.Contains(in.err.Error(), w) || strings.Contains(in.err.Error(), "\n") {
+			t.Errorf("ended with %v, want one sentence with %q in it", in.err, w)
+		}
 	}
 }
 

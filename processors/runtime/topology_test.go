@@ -3,7 +3,6 @@ package runtime
 import (
 	"net"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -20,24 +19,6 @@ func (k *cluster) anew(t *testing.T, topic, cleanup string) {
 	}
 	if _, err := k.adm.CreateTopic(t.Context(), 4, 1, map[string]*string{"cleanup.policy": &cleanup}, topic); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// ended waits for an instance that ends by itself and holds what it says to one sentence with all of what is wanted in it.
-func (in *instance) ended(t *testing.T, want ...string) {
-	t.Helper()
-	eventually(t, "the instance ends", func() bool {
-		select {
-		case <-in.done:
-			return true
-		default:
-			return false
-		}
-	})
-	for _, w := range want {
-		if in.err == nil || !strings.Contains(in.err.Error(), w) || strings.Contains(in.err.Error(), "\n") {
-			t.Errorf("ended with %v, want one sentence with %q in it", in.err, w)
-		}
 	}
 }
 
