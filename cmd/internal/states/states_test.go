@@ -105,8 +105,8 @@ func newBed(t *testing.T, spec stream.Spec) *bed {
 	t.Cleanup(client.Close)
 	for _, topic := range append(runtime.Changelogs("test", spec), inbox, topics.DeadLetters) {
 		config := map[string]*string{}
-		if topic.Inbox {
-			config["message.timestamp.type"] = kadm.StringPtr("LogAppendTime")
+		for k, v := range topic.Config() {
+			config[k] = &v
 		}
 		if _, err := kadm.NewClient(client).CreateTopic(t.Context(), partitions, 1, config, string(topic.Name)); err != nil {
 			t.Fatal(err)
