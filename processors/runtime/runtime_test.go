@@ -126,6 +126,24 @@ func TestPoisonBecomesDeadLetter(t *testing.T) {
 	}
 }
 
+// Neither bytes on which a decoder panics nor a record that cannot be encoded may end the process: the next one would meet them
+// again.
+func TestPanicsAroundHandlersAreBuried(t *testing.T) {
+	t.Parallel()
+	k := newCluster(t, counting())
+	k.send(t, 20, 3)
+	for _, value := range [][]byte{[]byte("deadly"), encoded(&avro.PartnerMessage{Name: "nothing", Format: "nothing"})} {
+		k.produce(t, &kgo.Record{Topic: string(inbox.Name), Partition: byKey, Key: []byte("key-0"), Value: value})
+	}
+	k.send(t, 20, 3)
+	in := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
+	k.check(t)
+	in.halt(t)
+	if got := in.Stats()[0].Reasons; len(got) != 1 || got["PANIC"] != 2 {
+		t.Errorf("dead letters %v, want two of PANIC", got)
+	}
+}
+
 // What is too long for a letter stays where it was read: a letter that no broker takes would hold up the stage for ever.
 func TestRecordsTooLongForALetterStillDie(t *testing.T) {
 	t.Parallel()
