@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"waybill/avro"
+	"waybill/processors/stream"
 	"waybill/topics"
 )
 
@@ -268,4 +269,18 @@ func (k *cluster) instancesShare(t *testing.T) {
 	k.send(t, 300, 11)
 	k.check(t)
 	b.halt(t)
+}
+
+// Headers are bytes of a cycle as values are: what is nearly all header must not fill memory until the commit interval is over.
+func TestHeadersFillACycle(t *testing.T) {
+	s := &stage{cfg: DefaultConfig(), deps: Deps{Decoder: codec{}, Encoder: codec{}}, spec: counting()}
+	st, err := s.spec.NewTask(stream.Nothing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &work{stage: s, topo: &topology{}, task: &task{Task: st}}
+	burden := []kgo.RecordHeader{{Key: "burden", Value: make([]byte, 200_000)}}
+	if err := w.run(t.Context(), []*kgo.Record{{Key: []byte("a"), Value: encoded(&avro.PartnerMessage{}), Headers: burden}}); err != nil || w.bytes < 200_000 {
+		t.Errorf("%d bytes, %v, want 200000 and more", w.bytes, err)
+	}
 }

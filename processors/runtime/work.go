@@ -109,7 +109,7 @@ func (w *work) each(ctx context.Context, records []*kgo.Record) error {
 func at(r *kgo.Record) string { return fmt.Sprintf("%s/%d@%d", r.Topic, r.Partition, r.Offset) }
 
 func (w *work) handle(ctx context.Context, r *kgo.Record, emit stream.EmitFunc) error {
-	w.bytes += len(r.Key) + len(r.Value)
+	w.bytes += len(r.Key) + len(r.Value) + sizeOf(r.Headers)
 	rec, err := decode(ctx, w.stage, r, &w.scratch)
 	if err != nil {
 		return err
