@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -258,8 +259,12 @@ func (w *work) changed() []*kgo.Record {
 		return nil
 	}
 	out := make([]*kgo.Record, 0, len(w.changes)+1)
+	var of []kgo.RecordHeader
+	if w.cfg.Mode == AtLeastOnce {
+		of = []kgo.RecordHeader{{Key: cycleHeader, Value: binary.AppendVarint(nil, w.behind())}}
+	}
 	add := func(key, value []byte) {
-		out = append(out, w.record(kgo.Record{Topic: w.changelog, Partition: w.task.partition, Key: key, Value: value}))
+		out = append(out, w.record(kgo.Record{Topic: w.changelog, Partition: w.task.partition, Key: key, Value: value, Headers: of}))
 	}
 	for _, c := range w.changes {
 		if !c.Derived {
