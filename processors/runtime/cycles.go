@@ -7,15 +7,16 @@ import "github.com/twmb/franz-go/pkg/kgo"
 // seal follows before the next fence has not happened; its records are worked on once more. Whoever could not write all of a cycle
 // writes a fence before another.
 //
-// Of the seals compaction leaves only the last. What comes before it has lost its own and is taken for whole: whoever left a part
-// behind was followed by one who wrote the same keys again.
+// Of the seals compaction leaves only the last. Each change says of which cycle it is, so that those that have lost theirs are told from
+// one that is open: a change of another cycle, without a fence before it, comes behind one that is whole. Where compaction took the fence as
+// well, whoever left a part behind was followed by one who wrote the same keys again.
 type cycles struct {
 	whole func(*kgo.Record) // takes changes of cycles that are whole, in order
 	open  []*kgo.Record     // of a cycle that may go on
 }
 
-// longestCycle is how many changes of a task one cycle holds at most. More in a row are of cycles whose seals are compacted away.
-const longestCycle = 100_000
+// cycleHeader of a change that is written at least once names its cycle.
+const cycleHeader = "cycle"
 
 // take takes a record as it was read.
 func (c *cycles) take(r *kgo.Record) {
@@ -23,24 +24,35 @@ func (c *cycles) take(r *kgo.Record) {
 	case fenceKey:
 		c.open = c.open[:0]
 	case snapshotKey, sealKey:
-		c.end(len(c.open))
+		c.end()
 	default:
 		if r.Attrs.IsTransactional() {
 			c.whole(r)
 			return
 		}
-		if c.open = append(c.open, r); len(c.open) > 2*longestCycle {
-			c.end(longestCycle)
+		if len(c.open) > 0 && cycleOf(r) != cycleOf(c.open[0]) {
+			c.end()
 		}
+		c.open = append(c.open, r)
 	}
 }
 
-// end hands over the first n of what is open.
-func (c *cycles) end(n int) {
-	for _, r := range c.open[:n] {
+func cycleOf(r *kgo.Record) string {
+	for _, h := range r.Headers {
+		if h.Key == cycleHeader {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
+// end hands over what is open.
+func (c *cycles) end() {
+	for _, r := range c.open {
 		c.whole(r)
 	}
-	c.open = append(c.open[:0], c.open[n:]...)
+	clear(c.open)
+	c.open = c.open[:0]
 }
 
 // from gives where to read on, if the reading should end before next: not behind what is open.

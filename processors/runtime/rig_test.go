@@ -46,6 +46,9 @@ func (codec) Decode(_ context.Context, value []byte) (avro.Record, error) {
 	if len(value) >= 5 && value[0] == 0 && value[4] == tomorrowID {
 		return decodeTomorrow(value[5:])
 	}
+	if string(value) == "deadly" {
+		panic("what no decoder should do")
+	}
 	if len(value) < 5 || value[0] != 0 || int(value[4]) >= len(avro.Names()) {
 		return nil, fault.Poisonf("BAD_FRAME", "value of %d bytes is no framed record", len(value))
 	}
@@ -90,6 +93,8 @@ func countingWith(calls *atomic.Int64, snapshots bool) stream.Spec {
 			return out, fault.Poisonf("BAD", "told to")
 		case "oversize":
 			out.To(numbered, key, &avro.PartnerMessage{Payload: make([]byte, 2_000_000)})
+		case "nothing":
+			out.To(numbered, key, (*avro.PartnerMessage)(nil))
 		case "everyone":
 			out.Broadcast(totals, key, &avro.PartnerMessage{Name: ev.Value.Name})
 		case "fatal":

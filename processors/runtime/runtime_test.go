@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"waybill/avro"
+	"waybill/processors/stream"
 	"waybill/topics"
 )
 
@@ -123,6 +124,24 @@ func TestPoisonBecomesDeadLetter(t *testing.T) {
 	}
 	if len(reasons) != 6 {
 		t.Errorf("dead letters %v", reasons)
+	}
+}
+
+// Neither bytes on which a decoder panics nor a record that cannot be encoded may end the process: the next one would meet them
+// again.
+func TestPanicsAroundHandlersAreBuried(t *testing.T) {
+	t.Parallel()
+	k := newCluster(t, counting())
+	k.send(t, 20, 3)
+	for _, value := range [][]byte{[]byte("deadly"), encoded(&avro.PartnerMessage{Name: "nothing", Format: "nothing"})} {
+		k.produce(t, &kgo.Record{Topic: string(inbox.Name), Partition: byKey, Key: []byte("key-0"), Value: value})
+	}
+	k.send(t, 20, 3)
+	in := start(t, testConfig(k, "a", t.TempDir()), nil, counting())
+	k.check(t)
+	in.halt(t)
+	if got := in.Stats()[0].Reasons; len(got) != 1 || got["PANIC"] != 2 {
+		t.Errorf("dead letters %v, want two of PANIC", got)
 	}
 }
 
@@ -250,4 +269,18 @@ func (k *cluster) instancesShare(t *testing.T) {
 	k.send(t, 300, 11)
 	k.check(t)
 	b.halt(t)
+}
+
+// Headers are bytes of a cycle as values are: what is nearly all header must not fill memory until the commit interval is over.
+func TestHeadersFillACycle(t *testing.T) {
+	s := &stage{cfg: DefaultConfig(), deps: Deps{Decoder: codec{}, Encoder: codec{}}, spec: counting()}
+	st, err := s.spec.NewTask(stream.Nothing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &work{stage: s, topo: &topology{}, task: &task{Task: st}}
+	burden := []kgo.RecordHeader{{Key: "burden", Value: make([]byte, 200_000)}}
+	if err := w.run(t.Context(), []*kgo.Record{{Key: []byte("a"), Value: encoded(&avro.PartnerMessage{}), Headers: burden}}); err != nil || w.bytes < 200_000 {
+		t.Errorf("%d bytes, %v, want 200000 and more", w.bytes, err)
+	}
 }

@@ -79,7 +79,7 @@ func TestSnapshotsSpareTheChangelog(t *testing.T) {
 // again in a restore.
 func TestPoisonBetweenSnapshots(t *testing.T) {
 	t.Parallel()
-	for _, how := range []string{"poison", "oversize"} { // refused by the handler, and for what it would have said
+	for _, how := range []string{"poison", "oversize", "nothing"} { // refused by the handler, and for what it would have said
 		t.Run(how, func(t *testing.T) {
 			k := newSnapshots(t)
 			cfg := testConfig(k, "a", t.TempDir())

@@ -2,7 +2,9 @@ package runtime
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -116,7 +118,7 @@ func (w *work) each(ctx context.Context, records []*kgo.Record) error {
 func at(r *kgo.Record) string { return fmt.Sprintf("%s/%d@%d", r.Topic, r.Partition, r.Offset) }
 
 func (w *work) handle(ctx context.Context, r *kgo.Record, emit stream.EmitFunc) error {
-	w.bytes += len(r.Key) + len(r.Value)
+	w.bytes += len(r.Key) + len(r.Value) + sizeOf(r.Headers)
 	rec, err := decode(ctx, w.stage, r, &w.scratch)
 	if err != nil {
 		return err
@@ -128,15 +130,19 @@ func (w *work) handle(ctx context.Context, r *kgo.Record, emit stream.EmitFunc) 
 }
 
 // decode reads a record as its stage wants it.
-func decode(ctx context.Context, s *stage, r *kgo.Record, scratch *wire.Scratch) (stream.Record, error) {
-	rec := stream.Record{
+func decode(ctx context.Context, s *stage, r *kgo.Record, scratch *wire.Scratch) (rec stream.Record, err error) {
+	defer func() {
+		if p := recover(); p != nil { // whoever starts next would meet the record again
+			err = fault.Poisonf("PANIC", "decode: panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	rec = stream.Record{
 		Key: r.Key, Time: r.Timestamp.UTC(),
 		Source: stream.Source{Topic: topics.Name(r.Topic), Partition: r.Partition, Offset: r.Offset},
 	}
 	if r.Value == nil {
 		return rec, fault.Poisonf("TOMBSTONE", "the record has no value: stage %s has no use for deletions", s.spec.Name)
 	}
-	var err error
 	if s.spec.Reuse {
 		rec.Value, err = s.deps.Decoder.DecodeInto(ctx, r.Value, scratch)
 	} else {
@@ -150,14 +156,19 @@ func decode(ctx context.Context, s *stage, r *kgo.Record, scratch *wire.Scratch)
 
 // say encodes at once: the handler may change the values afterwards. All is said, or nothing.
 func (w *work) say(ctx context.Context, es []stream.Emit) error {
-	before, letters := len(w.out), len(w.letters)
-	for _, e := range es {
-		if err := w.sayOne(ctx, e); err != nil {
+	before, letters, said := len(w.out), len(w.letters), false
+	defer func() { // a panic of what is to be encoded is the record's fault, like an error
+		if !said {
 			clear(w.out[before:])
 			w.out, w.letters = w.out[:before], w.letters[:letters]
+		}
+	}()
+	for _, e := range es {
+		if err := w.sayOne(ctx, e); err != nil {
 			return err
 		}
 	}
+	said = true
 	return nil
 }
 
@@ -256,8 +267,12 @@ func (w *work) changed() []*kgo.Record {
 		return nil
 	}
 	out := make([]*kgo.Record, 0, len(w.changes)+1)
+	var of []kgo.RecordHeader
+	if w.cfg.Mode == AtLeastOnce {
+		of = []kgo.RecordHeader{{Key: cycleHeader, Value: binary.AppendVarint(nil, w.behind())}}
+	}
 	add := func(key, value []byte) {
-		out = append(out, w.record(kgo.Record{Topic: w.changelog, Partition: w.task.partition, Key: key, Value: value}))
+		out = append(out, w.record(kgo.Record{Topic: w.changelog, Partition: w.task.partition, Key: key, Value: value, Headers: of}))
 	}
 	for _, c := range w.changes {
 		if !c.Derived {

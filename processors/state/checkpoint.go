@@ -73,6 +73,8 @@ func (c Checkpoint) Stale(log Changelog, now time.Time) string {
 		return fmt.Sprintf("it ends at offset %d and the changelog begins at %d", c.Next, log.Start)
 	case c.Next > log.End:
 		return fmt.Sprintf("it ends at offset %d and the changelog at %d: the changelog lost records", c.Next, log.End)
+	case c.At.Sub(now) > log.Tombstones/2:
+		return fmt.Sprintf("it is from %s, which is yet to come: a clock was wrong, and how old it is nobody knows", c.At.Format(time.RFC3339))
 	case now.Sub(c.At) > log.Tombstones/2:
 		// Deletions since then may be compacted away: replaying the rest would leave alive what is dead.
 		return fmt.Sprintf("it is from %s, older than half of the changelog's delete.retention.ms of %s", c.At.Format(time.RFC3339), log.Tombstones)

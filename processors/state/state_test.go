@@ -323,6 +323,8 @@ func TestStaleCheckpoints(t *testing.T) {
 		{"another topic", Checkpoint{Topic: [16]byte{8}, Next: 150, At: now}, "another topic"},
 		{"another form", Checkpoint{Topic: log.Topic, Next: 150, At: now, format: 9}, "form 9"},
 		{"half of the tombstones' time", Checkpoint{Topic: log.Topic, Next: 150, At: now.Add(-12 * time.Hour)}, ""},
+		{"a clock was a little ahead", Checkpoint{Topic: log.Topic, Next: 150, At: now.Add(12 * time.Hour)}, ""},
+		{"a clock was far ahead", Checkpoint{Topic: log.Topic, Next: 150, At: now.Add(12*time.Hour + time.Second)}, "yet to come"},
 		{"older", Checkpoint{Topic: log.Topic, Next: 150, At: now.Add(-12*time.Hour - time.Second)}, "delete.retention.ms"},
 	} {
 		if why := c.c.Stale(log, now); (why == "") != (c.why == "") || !strings.Contains(why, c.why) {

@@ -73,7 +73,7 @@ func (t *Task) Careful(limit int) { t.b.undo.limit = limit }
 // again by a careful task.
 func (t *Task) Tainted() bool { return t.tainted }
 
-// EmitFunc takes what one handler emits, all of it or, with an error, nothing.
+// EmitFunc takes what one handler emits, all of it or, with an error or a panic, nothing.
 type EmitFunc func([]Emit) error
 
 // Process runs the handlers a record asks for and gives what each emits to emit before the next one runs.
@@ -108,10 +108,7 @@ func (t *Task) Process(ctx context.Context, r Record, emit EmitFunc) error {
 	}
 	t.b.undo.begin(t.b)
 	t.now = r
-	out, err := t.handle(ctx, h)
-	if err == nil {
-		err = t.send(out.Records, emit)
-	}
+	out, err := t.handle(ctx, h, emit)
 	if err != nil {
 		return t.settle(err)
 	}
@@ -256,10 +253,7 @@ func UnitReason(unit, reason string) string { return strings.ToUpper(unit) + "_"
 // unit runs what no record of its own stands behind. On poison it leaves a dead letter.
 func (t *Task) unit(kind, of string, r Record, emit EmitFunc, run func() (Emits, error)) error {
 	key := t.b.at.key
-	out, err := t.guard(run)
-	if err == nil {
-		err = t.send(out.Records, emit)
-	}
+	err := t.guard(emit, run)
 	if err = t.settle(err); fault.Of(err) != fault.Poison || t.tainted {
 		return err
 	}
@@ -286,15 +280,22 @@ func (t *Task) send(out []Emit, emit EmitFunc) error {
 	return emit(out)
 }
 
-// handle runs a record's handler.
-func (t *Task) handle(ctx context.Context, h *handler) (out Emits, err error) {
+// handle runs a record's handler and says what it wants said: what it hands over can be at fault as well.
+func (t *Task) handle(ctx context.Context, h *handler, emit EmitFunc) (out Emits, err error) {
 	defer t.recovered(&err)
-	return h.handle(ctx, t.b.at.key, &t.now)
+	if out, err = h.handle(ctx, t.b.at.key, &t.now); err != nil {
+		return out, err
+	}
+	return out, t.send(out.Records, emit)
 }
 
-func (t *Task) guard(run func() (Emits, error)) (out Emits, err error) {
+func (t *Task) guard(emit EmitFunc, run func() (Emits, error)) (err error) {
 	defer t.recovered(&err)
-	return run()
+	out, err := run()
+	if err != nil {
+		return err
+	}
+	return t.send(out.Records, emit)
 }
 
 // recovered turns a panic on data into poison, and a store failure into the error it is.

@@ -44,7 +44,8 @@ type timers struct {
 	fresh pending
 	tick  uint64 // number of the tick under way
 
-	// What the tick under way has read of the index and not fired yet, and where to read on.
+	// What ticks have read of the index and not fired yet, and where to read on. What comes before that has fired or been moved since the
+	// index was last brought up to date.
 	read  []timer
 	after []byte
 	all   bool // nothing more is due
@@ -92,8 +93,7 @@ func (t *timers) remove(s *scope, name string) {
 
 // begin begins a tick. A timer that fires at it can be set again, but not to fire at it once more.
 func (t *timers) begin(number uint64) {
-	t.tick = number
-	t.read, t.after, t.all = t.read[:0], nil, false
+	t.tick, t.all = number, false
 }
 
 // end ends the tick.
@@ -161,7 +161,7 @@ func (t *timers) readDue(now int64) {
 		t.b.fault = cmp.Or(t.b.fault, fmt.Errorf("scan timers: %w", err))
 	}
 	t.all = err != nil || len(t.read) < readAtOnce
-	if !t.all {
+	if len(t.read) > 0 {
 		last := t.read[len(t.read)-1]
 		t.after = appendDue(nil, last.due, last.key+"\x00"+last.name)
 	}
@@ -186,11 +186,14 @@ func (t *timers) derive() {
 }
 
 // committed: the index has everything now.
-func (t *timers) committed() { t.fresh = t.fresh[:0] }
+func (t *timers) committed() {
+	t.fresh = t.fresh[:0]
+	t.read, t.after, t.all = t.read[:0], nil, false
+}
 
 func (t *timers) aborted() {
-	t.fresh, t.held, t.tick = t.fresh[:0], t.held[:0], 0
-	t.read, t.after, t.all = t.read[:0], nil, false
+	t.committed()
+	t.held, t.tick = t.held[:0], 0
 }
 
 // An index key is DerivedPrefix, eight bytes that order as the instants do, the key, NUL, the name.

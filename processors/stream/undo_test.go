@@ -161,6 +161,9 @@ func TestTimerForEverFiresOnceAtEachTickOfACycle(t *testing.T) {
 	r := newRun(t)
 	r.must("a", "alarm", "for ever", 5)
 	r.commit(0)
+	for _, due := range []int64{6, 5, 6, 5} { // and moved to and fro
+		r.must("a", "alarm", "for ever", due)
+	}
 	for _, now := range []int64{10, 20, 30} {
 		r.must("", "tick", "", now)
 		r.heard(fmt.Sprintf("a: for ever due 5 at %d", now))

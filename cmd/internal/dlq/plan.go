@@ -82,7 +82,7 @@ func (b *Box) refusal(l Letter, g Guard, partitions map[string]int32) string {
 		return fmt.Sprintf("stage %s of this version does not read %s: replay it with the version that does", l.Stage, l.Topic)
 	case !there:
 		return fmt.Sprintf("topic %s is not there: create it with `waybill topics apply`, or send the record anew from its source", l.Topic)
-	case l.Partition >= n:
+	case l.Partition < 0 || l.Partition >= n: // one letter that is no stage's must not stop the others of its transaction
 		return fmt.Sprintf("%s has no partition %d, only %d: its keys may belong elsewhere now; send the record anew from its source", l.Topic, l.Partition, n)
 	case l.Attempt >= g.MaxAttempts && !g.Force:
 		return fmt.Sprintf("it died %d times: see that its cause is mended, then give --force or a higher --max-attempts", l.Attempt)

@@ -32,6 +32,7 @@ func TestWhatIsNotReplayedSaysWhy(t *testing.T) {
 		{"a timer's", func(l *avro.DeadLetter) { l.Reason, l.Value = "TIMER_PANIC", avro.Opt[[]byte]{} }, Guard{MaxAttempts: 3}, Refuse, "of a timer"},
 		{"a sweep's", func(l *avro.DeadLetter) { l.Reason, l.Value = "SWEEP_BAD", avro.Opt[[]byte]{} }, Guard{MaxAttempts: 3}, Refuse, "of a sweep"},
 		{"a partition that is gone", func(l *avro.DeadLetter) { l.Partition = 6 }, Guard{MaxAttempts: 3}, Refuse, "no partition 6, only 6"},
+		{"no partition at all", func(l *avro.DeadLetter) { l.Partition = -1 }, Guard{MaxAttempts: 3}, Refuse, "no partition -1"},
 		{"a topic that is gone", func(l *avro.DeadLetter) { l.Topic = string(topics.Loads.Name) }, Guard{MaxAttempts: 3}, Refuse, "is not there: create it"},
 	}
 	for _, tc := range tests {
