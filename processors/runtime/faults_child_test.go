@@ -269,7 +269,7 @@ func launch(t testing.TB, o order, where *syscall.SysProcAttr, logfile string) *
 			_ = k.cmd.Process.Kill() // it may have ended
 			<-k.done
 			if t.Failed() {
-				t.Logf("instance %s:\n%s", o.Instance, tail(logfile, 40))
+				t.Logf("instance %s (%v, %q):\n%s", o.Instance, k.ended, k.words, tail(logfile, 40))
 			}
 		})
 	})

@@ -79,6 +79,9 @@ func (l *lane) remembered(ctx context.Context, offsets map[place]int64) error {
 		return kafka(fmt.Errorf("list end offsets of %s: %w", l.changelog, err))
 	}
 	starts, err := l.adm.ListStartOffsets(ctx, inbox)
+	if err == nil {
+		err = starts.Error() // of a partition whose leader moves the offset is -1, which is not its beginning
+	}
 	if err != nil {
 		return kafka(fmt.Errorf("list start offsets of %s: %w", inbox, err))
 	}

@@ -117,3 +117,33 @@ func (k *cluster) leaderless(t *testing.T, asked *kmsg.MetadataRequest) *kmsg.Me
 	}
 	return res
 }
+
+// Where the beginning of an inbox cannot be had, nothing may be concluded of its changelog.
+func TestBeginningThatCannotBeHad(t *testing.T) {
+	t.Parallel()
+	k := newCluster(t, counting())
+	k.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		asked := req.(*kmsg.ListOffsetsRequest)
+		if asked.Topics[0].Topic != string(inbox.Name) || asked.Topics[0].Partitions[0].Timestamp != -2 {
+			return nil, nil, false
+		}
+		return unlisted(asked), nil, true
+	})
+	start(t, testConfig(k, "a", t.TempDir()), nil, counting()).ended(t, "list start offsets of test.inbox", "UNKNOWN_SERVER_ERROR")
+}
+
+func unlisted(asked *kmsg.ListOffsetsRequest) *kmsg.ListOffsetsResponse {
+	res := asked.ResponseKind().(*kmsg.ListOffsetsResponse)
+	for _, topic := range asked.Topics {
+		of := kmsg.NewListOffsetsResponseTopic()
+		of.Topic = topic.Topic
+		for _, p := range topic.Partitions {
+			at := kmsg.NewListOffsetsResponseTopicPartition()
+			at.Partition, at.ErrorCode, at.Offset = p.Partition, kerr.UnknownServerError.Code, -1
+			of.Partitions = append(of.Partitions, at)
+		}
+		res.Topics = append(res.Topics, of)
+	}
+	return res
+}
