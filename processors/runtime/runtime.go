@@ -52,6 +52,8 @@ type Deps struct {
 	crash     func(point string) bool // tests only: true drops everything at that point, as kill -9 would
 	anyStamps bool                    // tests only: the clock of the inbox is the test's own
 	youth     time.Duration           // tests only: how long a process is young, 0: a minute
+
+	mendWithin time.Duration // tests only: see there
 }
 
 // Progress of restoring one task from its changelog.
@@ -90,6 +92,8 @@ type stage struct {
 	stats   counters
 	trouble trouble
 	tasks   *atomic.Int64 // open in all stages of the process
+
+	ids map[string][16]byte // of the topics, when a lane was last opened
 
 	restores  chan struct{} // holds one for each task that reads its changelog
 	changelog string        // the topic; not there for a stage without state
@@ -150,10 +154,11 @@ func (s *stage) run(ctx context.Context) error {
 		s.stats.alive()
 		begun := s.stats.commits.Load()
 		err := s.lane(ctx)
-		switch {
-		case err == nil:
+		if err == nil {
 			return nil
-		case fault.Of(err) != fault.Retryable && !errors.Is(err, state.ErrDamaged):
+		}
+		mends, err := s.mends(err, time.Now())
+		if !mends && fault.Of(err) != fault.Retryable && !errors.Is(err, state.ErrDamaged) {
 			return fmt.Errorf("stage %s: %w", s.spec.Name, err)
 		}
 		if err := s.twin(err, time.Now()); err != nil {
