@@ -317,12 +317,15 @@ func openStore(t testing.TB, dir, app, stage, inbox string, partition int32) *st
 }
 
 // take reads one entry. This alone knows how packages stream and state write them: a value is the version of its form and the
-// record, the entries of a list are numbered in eight bytes, and timers are indexed by when they are due.
+// record, the entries of a list are numbered in eight bytes, and timers are indexed by whose they are (here: handlers') and when they are due.
 func (s *store) take(key, value []byte) error {
 	name, rest, _ := strings.Cut(string(key), "\x00")
 	if name == "due" {
-		due := int64(binary.BigEndian.Uint64([]byte(rest)) ^ 1<<63)
-		s.index["timer "+strings.ReplaceAll(rest[8:], "\x00", " ")] = fmt.Sprint(due)
+		if rest[0] != 't' {
+			return fmt.Errorf("index %q: want a timer of a handler's", key)
+		}
+		due := int64(binary.BigEndian.Uint64([]byte(rest[1:])) ^ 1<<63)
+		s.index["timer "+strings.ReplaceAll(rest[9:], "\x00", " ")] = fmt.Sprint(due)
 		return nil
 	}
 	s.raw[string(key)] = string(value)

@@ -132,13 +132,16 @@ func (l *lane) open(ctx context.Context) error {
 	l.sess, l.adm = sess, kadm.NewClient(sess.Client())
 	l.topo, err = l.topology(ctx, l.adm)
 	if err == nil {
+		err = l.sameTopics(l.topo)
+	}
+	if err == nil {
 		err = l.succeed(ctx)
 	}
 	if err != nil {
 		return errors.Join(err, l.close(err))
 	}
+	l.trouble.opened, l.trouble.amiss = true, time.Time{}
 	l.counts.expect(l.topo)
-	l.letIn = true
 	return nil
 }
 
@@ -330,8 +333,10 @@ func (l *lane) again(cause error) error {
 	switch {
 	case cause == nil:
 		return nil
-	case fault.Of(cause) != fault.Retryable, errors.Is(cause, kerr.UnknownTopicID):
-		return cause // a client never takes up a topic that was made anew: another has to
+	case fault.Of(cause) != fault.Retryable:
+		return cause
+	case errors.Is(cause, kerr.UnknownTopicID), errors.Is(cause, kerr.UnknownTopicOrPartition):
+		return cause // the client holds on to the topic that was: another one must look again
 	}
 	l.rest = l.pause.NextBackOff()
 	l.failed("cycle undone, trying again", cause, l.rest)

@@ -133,6 +133,7 @@ type cluster struct {
 	sent           int
 	want           map[string]int64 // records per key
 	snapshots      bool             // the stage takes snapshots
+	login          []kgo.Opt        // of whoever reads
 }
 
 // counting is the stage that runs on this cluster.
@@ -185,6 +186,18 @@ func (k *cluster) create(t testing.TB, specs ...stream.Spec) {
 	}
 	// A real broker says that a topic is made before it knows it itself.
 	eventually(t, "the new topics are known", func() bool { return k.knows(specs...) })
+}
+
+// anew deletes a topic and makes it again.
+func (k *cluster) anew(t testing.TB, topic string, partitions int32, config map[string]*string) {
+	t.Helper()
+	if _, err := k.adm.DeleteTopic(context.Background(), topic); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.adm.CreateTopic(context.Background(), partitions, 1, config, topic); err != nil {
+		t.Fatal(err)
+	}
+	k.client.PurgeTopicsFromClient(topic)
 }
 
 // clockByHand lets the test say when a record of the inbox was appended. An instance that runs does not look again.
@@ -266,8 +279,8 @@ func (k *cluster) read(t testing.TB, topic string) map[int32][]*kgo.Record {
 	if len(from) == 0 {
 		return out
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(k.addrs...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.Dialer(k.dialer))
+	client, err := kgo.NewClient(append(k.login, kgo.SeedBrokers(k.addrs...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.Dialer(k.dialer))...)
 	if err != nil {
 		t.Fatal(err)
 	}

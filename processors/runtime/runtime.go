@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
@@ -53,6 +52,8 @@ type Deps struct {
 	crash     func(point string) bool // tests only: true drops everything at that point, as kill -9 would
 	anyStamps bool                    // tests only: the clock of the inbox is the test's own
 	youth     time.Duration           // tests only: how long a process is young, 0: a minute
+
+	mendWithin time.Duration // tests only: see there
 }
 
 // Progress of restoring one task from its changelog.
@@ -91,7 +92,8 @@ type stage struct {
 	stats   counters
 	trouble trouble
 	tasks   *atomic.Int64 // open in all stages of the process
-	letIn   bool          // the brokers have answered
+
+	ids map[string][16]byte // of the topics, when a lane was last opened
 
 	restores  chan struct{} // holds one for each task that reads its changelog
 	changelog string        // the topic; not there for a stage without state
@@ -152,10 +154,11 @@ func (s *stage) run(ctx context.Context) error {
 		s.stats.alive()
 		begun := s.stats.commits.Load()
 		err := s.lane(ctx)
-		switch {
-		case err == nil:
+		if err == nil {
 			return nil
-		case fault.Of(err) != fault.Retryable && !errors.Is(err, state.ErrDamaged) && !s.renewed(err):
+		}
+		mends, err := s.mends(err, time.Now())
+		if !mends && fault.Of(err) != fault.Retryable && !errors.Is(err, state.ErrDamaged) {
 			return fmt.Errorf("stage %s: %w", s.spec.Name, err)
 		}
 		if err := s.twin(err, time.Now()); err != nil {
@@ -170,12 +173,6 @@ func (s *stage) run(ctx context.Context) error {
 		sleep(ctx, wait)
 	}
 	return nil
-}
-
-// renewed says that the brokers refuse a login that they took before: its secret is being renewed, and read again at each login. At
-// the start it is wrong.
-func (s *stage) renewed(err error) bool {
-	return s.letIn && errors.Is(err, kerr.SaslAuthenticationFailed)
 }
 
 // budget is how many bytes a task may keep decoded.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,7 +66,7 @@ func (s *stage) topology(ctx context.Context, adm *kadm.Client) (topology, error
 		t.partitions[name], t.ids[name] = int32(len(d.Partitions)), d.ID
 	}
 	if len(missing) > 0 {
-		return t, fmt.Errorf("topics missing: %s: create them with `waybill topics apply`, and start again", strings.Join(missing, ", "))
+		return t, fmt.Errorf("%w: %s: create them with `waybill topics apply`, and start again", errMissing, strings.Join(missing, ", "))
 	}
 	if err := s.layout(&t, listed); err != nil || !s.spec.Keyed {
 		return t, err
@@ -89,6 +91,30 @@ func kept(ctx context.Context, adm *kadm.Client, changelog string) error {
 		return fmt.Errorf("of changelog %s the brokers delete what is old (cleanup.policy %s): set it to compact with `waybill topics apply`, and start again", changelog, policy)
 	}
 	return err
+}
+
+// sameTopics refuses an inbox or a changelog that was deleted and made anew while the process ran. Offsets say nothing about it: to go on would be
+// to read something again or to leave it out, and to remember what no changelog tells. An output made anew is only a log that begins.
+func (s *stage) sameTopics(t topology) error {
+	anew := func(name string) bool {
+		was, ok := s.ids[name]
+		return ok && was != t.ids[name]
+	}
+	for _, in := range s.spec.Inboxes {
+		if anew(string(in.Name)) {
+			return fmt.Errorf("inbox %s was deleted and made anew while stage %s ran: what it held is gone, and its group's offsets are of the old one; delete the offsets of group %s for it, send again what the stage has not worked on, and start again", in.Name, s.spec.Name, s.cfg.Group(s.spec.Name))
+		}
+	}
+	if anew(s.changelog) {
+		return fmt.Errorf("changelog %s was deleted and made anew while stage %s ran: the stage's state is gone, but for copies under runtime.state_dir, which the next start drops; to begin from nothing, set the offsets of group %s to where the inbox begins, and start again", s.changelog, s.spec.Name, s.cfg.Group(s.spec.Name))
+	}
+	for _, out := range slices.Sorted(maps.Keys(t.ids)) {
+		if anew(out) {
+			s.log.Warn("an output was deleted and made anew: what was written to it before is gone, the stage goes on", "topic", out)
+		}
+	}
+	s.ids = t.ids
+	return nil
 }
 
 // stamped refuses an inbox whose records carry the clocks of whoever sends them: a device's would move time.

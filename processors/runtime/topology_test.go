@@ -11,35 +11,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// anew deletes a topic and makes it again.
-func (k *cluster) anew(t *testing.T, topic, cleanup string) {
-	t.Helper()
-	if _, err := k.adm.DeleteTopics(t.Context(), topic); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := k.adm.CreateTopic(t.Context(), 4, 1, map[string]*string{"cleanup.policy": &cleanup}, topic); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// A client never takes up an output that was deleted and made again while it runs; the stage does.
-func TestOutputMadeAnew(t *testing.T) {
-	t.Parallel()
-	k := newCluster(t, counting())
-	k.send(t, 50, 7)
-	start(t, testConfig(k, "a", t.TempDir()), nil, counting())
-	k.check(t)
-	k.anew(t, string(numbered), "delete")
-	k.send(t, 50, 7)
-	eventually(t, "what was sent since is out", func() bool {
-		n := 0
-		for _, rs := range k.read(t, string(numbered)) {
-			n += len(rs)
-		}
-		return n == 50
-	})
-}
-
 // A changelog that was deleted and made again is not taken for the state of a stage that has worked, whether it stopped meanwhile or not.
 func TestChangelogMadeAnewIsRefused(t *testing.T) {
 	for _, mode := range []Mode{ExactlyOnce, AtLeastOnce} {
@@ -55,12 +26,16 @@ func TestChangelogMadeAnewIsRefused(t *testing.T) {
 				if stopped {
 					in.halt(t)
 				}
-				k.anew(t, "test.counting.changelog", "compact")
+				k.anew(t, "test.counting.changelog", 4, map[string]*string{"cleanup.policy": kadm.StringPtr("compact")})
 				if stopped {
 					in = start(t, cfg, nil, counting())
 				}
 				k.send(t, 50, 7)
-				in.ended(t, "changelog test.counting.changelog/", "is empty", "the state is lost")
+				want := []string{"changelog test.counting.changelog was deleted and made anew"}
+				if stopped {
+					want = []string{"changelog test.counting.changelog/", "is empty", "the state is lost"}
+				}
+				in.ended(t, want...)
 				if n := len(k.read(t, "test.counting.changelog")); n != 0 {
 					t.Errorf("%d partitions of the changelog were written to: the next start would not see what is wrong", n)
 				}
@@ -113,36 +88,6 @@ func (k *cluster) leaderless(t *testing.T, asked *kmsg.MetadataRequest) *kmsg.Me
 	for _, topic := range asked.Topics {
 		of := kmsg.NewMetadataResponseTopic()
 		of.Topic, of.ErrorCode = topic.Topic, kerr.LeaderNotAvailable.Code
-		res.Topics = append(res.Topics, of)
-	}
-	return res
-}
-
-// Where the beginning of an inbox cannot be had, nothing may be concluded of its changelog.
-func TestBeginningThatCannotBeHad(t *testing.T) {
-	t.Parallel()
-	k := newCluster(t, counting())
-	k.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		k.KeepControl()
-		asked := req.(*kmsg.ListOffsetsRequest)
-		if asked.Topics[0].Topic != string(inbox.Name) || asked.Topics[0].Partitions[0].Timestamp != -2 {
-			return nil, nil, false
-		}
-		return unlisted(asked), nil, true
-	})
-	start(t, testConfig(k, "a", t.TempDir()), nil, counting()).ended(t, "list start offsets of test.inbox", "UNKNOWN_SERVER_ERROR")
-}
-
-func unlisted(asked *kmsg.ListOffsetsRequest) *kmsg.ListOffsetsResponse {
-	res := asked.ResponseKind().(*kmsg.ListOffsetsResponse)
-	for _, topic := range asked.Topics {
-		of := kmsg.NewListOffsetsResponseTopic()
-		of.Topic = topic.Topic
-		for _, p := range topic.Partitions {
-			at := kmsg.NewListOffsetsResponseTopicPartition()
-			at.Partition, at.ErrorCode, at.Offset = p.Partition, kerr.UnknownServerError.Code, -1
-			of.Partitions = append(of.Partitions, at)
-		}
 		res.Topics = append(res.Topics, of)
 	}
 	return res

@@ -16,6 +16,9 @@ type trouble struct {
 	last     time.Time
 	born     time.Time
 	fenced   []time.Time // within the last minute
+
+	opened bool      // a lane has been at work: login and topics were right once
+	amiss  time.Time // since when login or topics are wrong; zero: they are not
 }
 
 const (
@@ -23,7 +26,43 @@ const (
 	breakAfter = 5
 	// calmAfter so long without work and without a failure it is taken to be well: the longest wait between two attempts, twice.
 	calmAfter = 30 * time.Second
+	// mendWithin so long a login or a topic that was right may be wrong: a password is changed in two places, never at once, and
+	// to make a topic anew is to delete it first.
+	mendWithin = 10 * time.Minute
 )
+
+// errMissing: a topic that the stage needs is not there.
+var errMissing = errors.New("topics missing")
+
+// mends says whether what ended a lane for good may be mended by others while this process waits, which it does for mendWithin. What was never right
+// is wrong in the configuration.
+func (s *stage) mends(err error, now time.Time) (bool, error) {
+	login := errors.Is(err, kerr.SaslAuthenticationFailed)
+	if !login && !errors.Is(err, errMissing) {
+		return false, err
+	}
+	t := &s.trouble
+	if t.amiss.IsZero() {
+		t.amiss = now
+	}
+	left := s.mendWithin() - now.Sub(t.amiss)
+	if t.opened && left > 0 {
+		s.log.Warn("Kafka refuses what it let pass before: a login, or a topic that is not there now. Where a password is being changed or a topic made anew, this ends by itself; else this process does",
+			"cause", err, "since", t.amiss, "ends in", left.Round(time.Second))
+		return true, err
+	}
+	if login {
+		err = fmt.Errorf("%w: the brokers refuse kafka.sasl.user with this password or token (tried for %s): set right kafka.sasl, and start again", err, now.Sub(t.amiss).Round(time.Second))
+	}
+	return false, err
+}
+
+func (s *stage) mendWithin() time.Duration {
+	if s.deps.mendWithin > 0 {
+		return s.deps.mendWithin
+	}
+	return mendWithin
+}
 
 // failed tells of an attempt that failed and is made again after a wait.
 func (s *stage) failed(what string, cause error, wait time.Duration) {

@@ -452,7 +452,8 @@ func Derive(key, value []byte) (c Change, follows bool, err error) {
 			return c, false, fmt.Errorf("read state %q: %w", key, err)
 		}
 	}
-	return Change{Key: appendDue(nil, int64(binary.BigEndian.Uint64(value[1:])), rest), Value: []byte{}, Derived: true}, true, nil
+	scope, name, _ := strings.Cut(rest, "\x00")
+	return Change{Key: appendDue(nil, int64(binary.BigEndian.Uint64(value[1:])), scope, name), Value: []byte{}, Derived: true}, true, nil
 }
 
 // How keys of derived entries begin, and of those that they follow from.

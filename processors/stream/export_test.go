@@ -22,3 +22,9 @@ func (t *Task) Sum() (n int) {
 	}
 	return n
 }
+
+// ForgetAtOnce sets how many entries are forgotten at a tick, and gives how many they were.
+func ForgetAtOnce(n int) (was int) {
+	was, maxForgotten = maxForgotten, n
+	return was
+}

@@ -31,25 +31,46 @@ func own(name string) string {
 }
 
 // A timer is an entry of its key's like that of a Map. Which are due is read from a derived index in order of (due, key, name),
-// only as far as they are: what waits for later takes no memory. Those set since the last commit, which the index lacks, are in
-// a heap.
+// only as far as they are: what waits for later takes no memory. Expiries have an index of their own, so that handlers' timers are found
+// behind any number of them.
 const (
 	timerStore = "timer"
 	dueIndex   = "due"
 )
 
 type timers struct {
-	b     *Binder
-	no    uint16 // of the store
-	fresh pending
-	tick  uint64 // number of the tick under way
+	b    *Binder
+	no   uint16   // of the store
+	of   [2]queue // by class
+	tick uint64   // number of the tick under way
+	held [2][]timer
+}
+
+// class is whose a timer is.
+type class int
+
+const (
+	handlers class = iota
+	expiries
+)
+
+func classOf(name string) class {
+	if isExpiry(name) {
+		return expiries
+	}
+	return handlers
+}
+
+// queue is the timers of a class, in order.
+type queue struct {
+	class class
+	fresh pending // set since the last commit: the index lacks them
 
 	// What ticks have read of the index and not fired yet, and where to read on. What comes before that has fired or been moved since the
 	// index was last brought up to date.
 	read  []timer
 	after []byte
 	all   bool // nothing more is due
-	held  []timer
 }
 
 type timer struct {
@@ -62,7 +83,7 @@ func (a timer) compare(b timer) int {
 }
 
 func newTimers(b *Binder) *timers {
-	return &timers{b: b, no: b.open(timerForm)}
+	return &timers{b: b, no: b.open(timerForm), of: [2]queue{{class: handlers}, {class: expiries}}}
 }
 
 var timerForm = store{name: timerStore, kind: TimerKind, record: func() avro.Record { return new(due) }, size: 32, version: 1}
@@ -77,10 +98,11 @@ func (t *timers) set(s *scope, name string, at int64) {
 	t.b.set(c, true)
 	d.at = at
 	if d.fired == t.tick && t.tick > 0 { // it would fire at this tick again and again
-		t.held = append(t.held, timer{at, s.key, name})
+		of := classOf(name)
+		t.held[of] = append(t.held[of], timer{at, s.key, name})
 		return
 	}
-	heap.Push(&t.fresh, timer{at, s.key, name})
+	heap.Push(&t.of[classOf(name)].fresh, timer{at, s.key, name})
 }
 
 func (t *timers) remove(s *scope, name string) {
@@ -93,29 +115,38 @@ func (t *timers) remove(s *scope, name string) {
 
 // begin begins a tick. A timer that fires at it can be set again, but not to fire at it once more.
 func (t *timers) begin(number uint64) {
-	t.tick, t.all = number, false
+	t.tick = number
+	for i := range t.of {
+		t.of[i].all = false
+	}
 }
 
 // end ends the tick.
 func (t *timers) end() {
-	for _, x := range t.held {
-		heap.Push(&t.fresh, x)
+	for i := range t.held {
+		for _, x := range t.held[i] {
+			heap.Push(&t.of[i].fresh, x)
+		}
+		t.held[i] = t.held[i][:0]
 	}
-	t.held = t.held[:0]
 	t.tick = 0
 }
 
-// next takes the first timer due by now. Heap and index may hold timers moved or removed since; they are passed over, and so is one
-// that fired at this tick: set again for when it was due before, it may stand in both.
-func (t *timers) next(now int64) (timer, bool) {
+// next takes the first timer due by now, of both classes or of handlers' alone. Heap and index may hold timers moved or removed since; they are
+// passed over, and so is one that fired at this tick: set again for when it was due before, it may stand in both.
+func (t *timers) next(now int64, alsoExpiries bool) (timer, bool) {
 	for {
-		if len(t.read) == 0 && !t.all {
-			t.readDue(now)
+		q := &t.of[handlers]
+		x, ok := q.first(t.b, now)
+		if alsoExpiries {
+			if y, is := t.of[expiries].first(t.b, now); is && (!ok || y.compare(x) < 0) {
+				q, x, ok = &t.of[expiries], y, true
+			}
 		}
-		x, ok := t.first(now)
 		if !ok {
 			return timer{}, false
 		}
+		q.drop()
 		s := t.b.scope(x.key)
 		c := t.b.entry(s, t.no, x.name)
 		if d := c.rec.(*due); c.present && d.at == x.due && d.fired != t.tick {
@@ -126,24 +157,44 @@ func (t *timers) next(now int64) (timer, bool) {
 	}
 }
 
-func (t *timers) first(now int64) (x timer, ok bool) {
-	fresh := len(t.fresh) > 0 && t.fresh[0].due <= now
-	switch {
-	case len(t.read) > 0 && (!fresh || t.read[0].compare(t.fresh[0]) <= 0):
-		x, t.read = t.read[0], t.read[1:]
-		return x, true
-	case fresh:
-		return heap.Pop(&t.fresh).(timer), true
+// first gives the first timer of the queue that is due by now; drop takes it out.
+func (q *queue) first(b *Binder, now int64) (x timer, ok bool) {
+	if len(q.read) == 0 && !q.all {
+		q.readDue(b, now)
 	}
-	return x, false
+	switch {
+	case q.readFirst():
+		x = q.read[0]
+	case len(q.fresh) > 0:
+		x = q.fresh[0]
+	default:
+		return x, false
+	}
+	return x, x.due <= now
 }
+
+func (q *queue) drop() {
+	if q.readFirst() {
+		q.read = q.read[1:]
+		return
+	}
+	heap.Pop(&q.fresh)
+}
+
+// readFirst: what was read comes before what is fresh.
+func (q *queue) readFirst() bool {
+	return len(q.read) > 0 && (len(q.fresh) == 0 || q.read[0].compare(q.fresh[0]) <= 0)
+}
+
+// rewind reads the index from its beginning.
+func (q *queue) rewind() { q.read, q.after, q.all = q.read[:0], nil, false }
 
 // readAtOnce is how many timers are read from the index at once.
 const readAtOnce = 512
 
-func (t *timers) readDue(now int64) {
-	t.read = t.read[:0]
-	err := t.b.kv.Scan([]byte(DerivedPrefix), t.after, func(key, _ []byte) error {
+func (q *queue) readDue(b *Binder, now int64) {
+	q.read = q.read[:0]
+	err := b.kv.Scan(appendClass(nil, q.class), q.after, func(key, _ []byte) error {
 		x, err := parseDue(key)
 		if err != nil {
 			return err
@@ -151,19 +202,19 @@ func (t *timers) readDue(now int64) {
 		if x.due > now {
 			return ErrStop
 		}
-		t.read = append(t.read, x)
-		if len(t.read) == readAtOnce {
+		q.read = append(q.read, x)
+		if len(q.read) == readAtOnce {
 			return ErrStop
 		}
 		return nil
 	})
 	if err != nil {
-		t.b.fault = cmp.Or(t.b.fault, fmt.Errorf("scan timers: %w", err))
+		b.fault = cmp.Or(b.fault, fmt.Errorf("scan timers: %w", err))
 	}
-	t.all = err != nil || len(t.read) < readAtOnce
-	if len(t.read) > 0 {
-		last := t.read[len(t.read)-1]
-		t.after = appendDue(nil, last.due, last.key+"\x00"+last.name)
+	q.all = err != nil || len(q.read) < readAtOnce
+	if len(q.read) > 0 {
+		last := q.read[len(q.read)-1]
+		q.after = appendDue(nil, last.due, last.key, last.name)
 	}
 }
 
@@ -175,36 +226,45 @@ func (t *timers) derive() {
 		if !ok || d.known && c.present && d.committed == d.at {
 			continue
 		}
-		rest := c.scope.key + "\x00" + c.sub
 		if d.known {
-			b.changes = append(b.changes, Change{Key: appendDue(nil, d.committed, rest), Derived: true})
+			b.changes = append(b.changes, Change{Key: appendDue(nil, d.committed, c.scope.key, c.sub), Derived: true})
 		}
 		if c.present {
-			b.changes = append(b.changes, Change{Key: appendDue(nil, d.at, rest), Value: []byte{}, Derived: true})
+			b.changes = append(b.changes, Change{Key: appendDue(nil, d.at, c.scope.key, c.sub), Value: []byte{}, Derived: true})
 		}
 	}
 }
 
 // committed: the index has everything now.
 func (t *timers) committed() {
-	t.fresh = t.fresh[:0]
-	t.read, t.after, t.all = t.read[:0], nil, false
+	for i := range t.of {
+		t.of[i].fresh = t.of[i].fresh[:0]
+		t.of[i].rewind()
+	}
 }
 
 func (t *timers) aborted() {
-	t.committed()
-	t.held, t.tick = t.held[:0], 0
+	t.tick = 0
+	for i := range t.of {
+		t.of[i].fresh, t.held[i] = t.of[i].fresh[:0], t.held[i][:0]
+		t.of[i].rewind()
+	}
 }
 
-// An index key is DerivedPrefix, eight bytes that order as the instants do, the key, NUL, the name.
-func appendDue(b []byte, at int64, rest string) []byte {
-	b = append(b, DerivedPrefix...)
+// An index key is DerivedPrefix, a byte for the class, eight bytes that order as the instants do, the key, NUL, the name.
+func appendDue(b []byte, at int64, key, name string) []byte {
+	b = appendClass(b, classOf(name))
 	b = binary.BigEndian.AppendUint64(b, uint64(at)^1<<63)
-	return append(b, rest...)
+	b = append(append(b, key...), 0)
+	return append(b, name...)
+}
+
+func appendClass(b []byte, of class) []byte {
+	return append(append(b, DerivedPrefix...), "te"[of])
 }
 
 func parseDue(key []byte) (timer, error) {
-	rest := key[min(len(DerivedPrefix), len(key)):]
+	rest := key[min(len(DerivedPrefix)+1, len(key)):]
 	if len(rest) < 8 {
 		return timer{}, fmt.Errorf("timer %q is not as written: the state directory is damaged, delete it to restore from the changelog", key)
 	}

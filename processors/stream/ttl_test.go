@@ -93,8 +93,12 @@ func fadingStage(timers bool, opts ...stream.Option) stream.Spec {
 		},
 	}
 	if timers {
-		p.Timers = func(_ context.Context, key string, f stream.Firing, _ fading) (e stream.Emits, err error) {
-			e.To(out, key, &avro.PartnerMessage{Name: "fired " + f.Name})
+		p.Timers = func(_ context.Context, key string, f stream.Firing, st fading) (e stream.Emits, err error) {
+			said := "fired " + f.Name
+			if _, ok := st.last.Get(); f.Name == "look" {
+				said = fmt.Sprint("sees ", ok)
+			}
+			e.To(out, key, &avro.PartnerMessage{Name: said})
 			return e, nil
 		}
 	}
@@ -266,6 +270,58 @@ func TestExpiriesAreNobodysTimers(t *testing.T) {
 	if len(r.kept()) != 1 {
 		t.Errorf("left: %q", r.kv)
 	}
+}
+
+// However much is to be forgotten, handlers' timers fire when they are due. It follows from the inbox alone: what is committed, evicted or
+// opened anew in between makes no difference.
+func TestForgettingHoldsUpNoTimer(t *testing.T) {
+	const many = 250
+	defer stream.ForgetAtOnce(stream.ForgetAtOnce(100))
+	for _, between := range []struct {
+		name string
+		do   func(*run)
+	}{
+		{"in one cycle", func(*run) {}},
+		{"in cycles", func(r *run) { r.commit(1 << 20) }},
+		{"opened anew", func(r *run) { r.commit(0); r.reopen() }},
+	} {
+		r := newRunOf(t, fadingStage(true, stream.TTL(ttl)))
+		for i := range many {
+			r.must(fmt.Sprint("k", i), "set", "", 0)
+			if i == many/2 {
+				between.do(r)
+			}
+		}
+		r.must("k7", "alarm", "early", at(ttl)-1)
+		r.must("k99", "alarm", "look", at(ttl+2*slack))
+		r.must("other", "alarm", "late", at(ttl+2*slack))
+		between.do(r)
+		r.must("", "tick", "", at(ttl+3*slack))
+		r.heard("k7: fired early", "k99: sees true", "other: fired late")
+		for range 2 {
+			between.do(r)
+			r.must("k99", "see", "", at(ttl+3*slack))
+			r.must("", "tick", "", at(ttl+3*slack))
+		}
+		r.must("k99", "see", "", at(ttl+3*slack))
+		r.heard("k99: last", "k99: ", "k99: ")
+		r.commit(0)
+		if len(r.kept()) > 0 {
+			t.Errorf("%s: left %d entries after three ticks, want none", between.name, len(r.kept()))
+		}
+	}
+}
+
+// A timer sees what is to be forgotten before it is due as forgotten, and what is to be forgotten after as there.
+func TestTimersAndForgettingKeepTheirOrder(t *testing.T) {
+	r := newRunOf(t, fadingStage(true, stream.TTL(ttl)))
+	r.must("a", "set", "", 0)
+	r.must("b", "set", "", 0)
+	r.must("a", "alarm", "look", at(ttl)-1)
+	r.must("b", "alarm", "look", at(ttl+slack)+1)
+	r.commit(0)
+	r.must("", "tick", "", at(ttl+2*slack))
+	r.heard("a: sees true", "b: sees false")
 }
 
 // What was changed together is forgotten one after the other, in an eighth of the TTL.
