@@ -111,7 +111,7 @@ type lexer struct {
 // next gives the next segment; false at the end.
 func (l *lexer) next() (Segment, bool) {
 	for l.at < len(l.text) {
-		start := l.at
+		start := len(l.text) - len(strings.TrimLeft(l.text[l.at:], " \t\r\n"))
 		length, _ := l.d.index(l.text[start:], l.d.Segment)
 		if length < 0 {
 			length = len(l.text) - start

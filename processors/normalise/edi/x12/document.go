@@ -62,10 +62,7 @@ func read(text string) ([]interchange, error) {
 	return r.out, nil
 }
 
-func (r *reader) skipBlanks() {
-	rest := strings.TrimLeft(r.text[r.at:], " \t\r\n\ufeff")
-	r.at = len(r.text) - len(rest)
-}
+func (r *reader) skipBlanks() { r.at += blanks(r.text[r.at:]) }
 
 // interchange reads one, up to its IEA, the next ISA or the end.
 func (r *reader) interchange() error {
@@ -139,7 +136,7 @@ func (r *reader) groups(x *interchange) {
 			g = &x.groups[len(x.groups)-1]
 		case "ST":
 			r.end(within)
-			r.inside, r.blocked = &set{segments: []Segment{s}}, s.start
+			r.inside, r.blocked = &set{segments: append(make([]Segment, 0, 8), s)}, s.start
 		case "SE":
 			r.trailer(s, x, within)
 		case "GE":

@@ -172,13 +172,16 @@ type lexer struct {
 // next gives the next segment; false at the end. Blanks and line ends around segments are laid out for people.
 func (l *lexer) next() (Segment, bool) {
 	for l.at < len(l.text) {
-		start := l.at
+		start := l.at + blanks(l.text[l.at:])
 		length := strings.IndexByte(l.text[start:], l.d.Segment)
 		if length < 0 {
 			length = len(l.text) - start
 		}
 		l.at = min(start+length+1, len(l.text))
-		body := strings.Trim(l.text[start:start+length], " \t\r\n\ufeff")
+		body := l.text[start : start+length]
+		for len(body) > 0 && blank(body[len(body)-1]) {
+			body = body[:len(body)-1]
+		}
 		if body == "" {
 			continue
 		}
@@ -186,6 +189,26 @@ func (l *lexer) next() (Segment, bool) {
 	}
 	return Segment{}, false
 }
+
+const byteOrderMark = "\ufeff"
+
+// blanks is how many bytes at the beginning of a text are laid out for people: blanks, line ends, byte order marks.
+func blanks(text string) int {
+	i := 0
+	for i < len(text) {
+		switch {
+		case blank(text[i]):
+			i++
+		case strings.HasPrefix(text[i:], byteOrderMark):
+			i += len(byteOrderMark)
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 func (l *lexer) split(body string) []string {
 	first := len(l.elements)

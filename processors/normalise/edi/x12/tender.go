@@ -146,11 +146,11 @@ func (r *tenderReader) begin(s Segment, position int) {
 	if !ok {
 		r.load.Remarks = note(r.load.Remarks, fmt.Sprintf("stop/%d/type", n), code)
 	}
-	if len(r.stops) == mostStops {
+	if r.inStop = len(r.stops) < mostStops; !r.inStop {
 		r.t.fault(s, position, 1, badCharacter, "is one stop too many: a load has at most %d, send it as several", mostStops)
 		return
 	}
-	r.inStop, r.n1 = true, Segment{}
+	r.n1 = Segment{}
 	r.stops = append(r.stops, st)
 }
 

@@ -1,7 +1,6 @@
 package x12
 
 import (
-	"fmt"
 	"strings"
 
 	"waybill/avro"
@@ -338,7 +337,13 @@ type adviceReader struct {
 	refs    references
 	date    dated // G62 11, where there is one
 	line    string
-	shorted []avro.WarehouseEvent
+	shorted []short
+}
+
+// short is a line of which less was shipped than asked for.
+type short struct {
+	line, code, unit string
+	missing          avro.Unscaled
 }
 
 func (r *adviceReader) segment(s Segment, position int) {
@@ -363,6 +368,19 @@ func (r *adviceReader) segment(s Segment, position int) {
 	}
 }
 
+// event tells it, as part of the advice.
+func (s short) event(of *avro.WarehouseEvent) *avro.WarehouseEvent {
+	e := &avro.WarehouseEvent{
+		Tenant: of.Tenant, Partner: of.Partner, EventID: of.EventID, OrderID: of.OrderID, ShipmentID: of.ShipmentID, PlaceID: of.PlaceID,
+		OccurredAt: of.OccurredAt, LocalTime: of.LocalTime, ReceivedAt: of.ReceivedAt, Milestone: avro.MilestoneCodeShorted, ReasonCode: s.code,
+		Quantity: avro.Some(avro.Quantity{Value: s.missing, Unit: s.unit}),
+	}
+	if s.line != "" {
+		e.OrderLineIDs = []string{of.OrderID + "/" + s.line}
+	}
+	return e
+}
+
 // shipped reads a W12: quantity asked for (2), shipped (3), and the difference (4).
 func (r *adviceReader) shipped(s Segment, position int) {
 	if s.Get(2) == "" || s.Get(3) == "" {
@@ -373,11 +391,7 @@ func (r *adviceReader) shipped(s Segment, position int) {
 	if !ok || !ok2 || got >= asked {
 		return
 	}
-	e := avro.WarehouseEvent{Milestone: avro.MilestoneCodeShorted, ReasonCode: s.Get(1), Quantity: avro.Some(avro.Quantity{Value: asked - got, Unit: s.Get(5)})}
-	if r.line != "" {
-		e.OrderLineIDs = []string{r.event.OrderID + "/" + r.line}
-	}
-	r.shorted = append(r.shorted, e)
+	r.shorted = append(r.shorted, short{line: r.line, code: s.Get(1), unit: s.Get(5), missing: asked - got})
 }
 
 func (r *adviceReader) tell(w06 Segment, position int) {
@@ -397,10 +411,7 @@ func (r *adviceReader) tell(w06 Segment, position int) {
 	e.OccurredAt, e.LocalTime, e.Attributes = m.At, m.Local, note(e.Attributes, "time", m.Note)
 	e.Attributes = append(e.Attributes, r.refs.others...)
 	t.records = append(t.records, e)
-	for i := range r.shorted {
-		short := r.shorted[i]
-		short.Tenant, short.Partner, short.EventID, short.OrderID, short.ShipmentID = e.Tenant, e.Partner, fmt.Sprintf("%s/%d", e.EventID, i+1), e.OrderID, e.ShipmentID
-		short.OccurredAt, short.LocalTime, short.ReceivedAt, short.PlaceID = e.OccurredAt, e.LocalTime, e.ReceivedAt, e.PlaceID
-		t.records = append(t.records, &short)
+	for _, s := range r.shorted {
+		t.records = append(t.records, s.event(e))
 	}
 }
