@@ -22,8 +22,8 @@ type PartnerMessage struct {
 	Name string
 	// Line or message number within it, from 1.
 	Line int64
-	// What the payload needs to be read: a CSV header line, an MQTT topic, the ISA and GS segments that a
-	// transaction set stood under.
+	// What the payload needs to be read: a CSV header line, an MQTT topic, the delimiters and GS segment that an
+	// X12 transaction set stood under.
 	Header string
 	// When we first saw it.
 	ReceivedAt Micros
@@ -60,7 +60,7 @@ func (*PartnerMessage) AvroName() string { return "waybill.platform.PartnerMessa
 
 // AvroSchema implements [Record].
 func (*PartnerMessage) AvroSchema() string {
-	return `{"type":"record","name":"PartnerMessage","namespace":"waybill.platform","doc":"A partner's payload as it came, before any adapter.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"format","type":"string","doc":"The adapter: ocel, hsl, traccar, json, csv, x12, iftsta."},{"name":"mapping","type":"string","default":"","doc":"The mapping that applies, by name, where the format needs one."},{"name":"partner","type":"string","default":"","doc":"Who sent it."},{"name":"name","type":"string","default":"","doc":"File or channel it came from, for people."},{"name":"line","type":"long","default":0,"doc":"Line or message number within it, from 1."},{"name":"header","type":"string","default":"","doc":"What the payload needs to be read: a CSV header line, an MQTT topic, the ISA and GS segments that a transaction set stood under."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"payload","type":"bytes","doc":"The payload, byte for byte."}]}`
+	return `{"type":"record","name":"PartnerMessage","namespace":"waybill.platform","doc":"A partner's payload as it came, before any adapter.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"format","type":"string","doc":"The adapter: ocel, hsl, traccar, json, csv, x12, iftsta."},{"name":"mapping","type":"string","default":"","doc":"The mapping that applies, by name, where the format needs one."},{"name":"partner","type":"string","default":"","doc":"Who sent it."},{"name":"name","type":"string","default":"","doc":"File or channel it came from, for people."},{"name":"line","type":"long","default":0,"doc":"Line or message number within it, from 1."},{"name":"header","type":"string","default":"","doc":"What the payload needs to be read: a CSV header line, an MQTT topic, the delimiters and GS segment that an X12 transaction set stood under."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"payload","type":"bytes","doc":"The payload, byte for byte."}]}`
 }
 
 func (r *PartnerMessage) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }

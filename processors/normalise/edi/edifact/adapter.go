@@ -21,7 +21,7 @@ const Format = "iftsta"
 // mostRefused is how many messages of a payload may be refused one by one.
 const mostRefused = 1000
 
-// longestHeader is that of a UNA and UNB that a refused message takes along.
+// longestHeader is that of a UNB that a refused message takes along.
 const longestHeader = 512
 
 // Adapter adapts payloads by code tables.
@@ -39,7 +39,7 @@ type message struct {
 
 // document is a payload taken apart.
 type document struct {
-	head     string // UNA and UNB, byte for byte
+	una, unb string // byte for byte
 	messages []message
 }
 
@@ -75,9 +75,9 @@ func (a *Adapter) AdaptParts(msg *avro.PartnerMessage, take func([]avro.Record) 
 			return nil, err
 		}
 		part := *msg
-		part.Line, part.Header, part.Payload = int64(i+1), "", []byte(m.raw)
-		if len(doc.head) <= longestHeader {
-			part.Header = doc.head
+		part.Line, part.Header, part.Payload = int64(i+1), strings.TrimSpace(doc.una), []byte(m.raw)
+		if len(doc.unb) <= longestHeader {
+			part.Header += doc.unb
 		}
 		out = append(out, &part)
 	}
@@ -97,7 +97,7 @@ func read(text string) (document, error) {
 		}
 	}
 	l := lexer{text: rest, d: d, elements: make([]string, 0, n)}
-	doc := document{head: text[:len(text)-len(rest)]}
+	doc := document{una: text[:len(text)-len(rest)]}
 	var m *message
 	for {
 		s, ok := l.next()
@@ -111,7 +111,7 @@ func read(text string) (document, error) {
 		case m != nil:
 			m.segments = append(m.segments, s)
 		case tag == "UNB":
-			doc.head += rest[s.start:s.end]
+			doc.unb = rest[s.start:s.end]
 			continue
 		default:
 			continue // UNG, UNE, UNZ: they count, and tell nothing

@@ -48,8 +48,7 @@ func (a *Adapter) AdaptParts(msg *avro.PartnerMessage, take func([]avro.Record) 
 	if err := adapter.CheckSize(msg); err != nil {
 		return nil, err
 	}
-	text := msg.Header + string(msg.Payload)
-	all, err := read(text)
+	all, err := open(msg)
 	if err != nil {
 		return nil, fault.Poisonf("BAD_X12", "%s: %v: send an X12 interchange, or transaction sets from ST to SE", adapter.Where(msg), err)
 	}
@@ -63,6 +62,15 @@ func (a *Adapter) AdaptParts(msg *avro.PartnerMessage, take func([]avro.Record) 
 		return nil, fault.Poisonf("BAD_X12", "%s: it holds no transaction set, so it tells nothing: if it is an acknowledgement of an interchange (TA1) read it at the gateway", adapter.Where(msg))
 	}
 	return d.out, nil
+}
+
+// open takes a message apart. The header of a part that was refused begins with its element separator and segment terminator,
+// since alone it might be taken to have others; its GS follows.
+func open(msg *avro.PartnerMessage) ([]interchange, error) {
+	if h := msg.Header; len(h) >= 2 && !alphanumeric(h[0]) {
+		return readAs(Delimiters{Element: h[0], Segment: h[1]}, h[2:]+string(msg.Payload))
+	}
+	return read(msg.Header + string(msg.Payload))
 }
 
 func count(all []interchange) int {
@@ -219,9 +227,9 @@ func (d *desk) refuse(x *interchange, t *translator, reason, why string) error {
 		return fault.Poisonf("TOO_LARGE", "%s: more than %d of its sets are at fault, the last is %s: %s: mend it as a whole", adapter.Where(d.msg), mostRefused, clip(t.set.control()), why)
 	}
 	part := *d.msg
-	part.Line, part.Header, part.Payload = int64(d.sets), "", []byte(t.set.raw)
-	if t.group.gs.there() && len(x.head)+len(t.group.head) <= 4*isaLength {
-		part.Header = x.head + t.group.head
+	part.Line, part.Header, part.Payload = int64(d.sets), string([]byte{x.d.Element, x.d.Segment}), []byte(t.set.raw)
+	if len(t.group.head) <= isaLength { // it is shorter than that, or it is no GS
+		part.Header += t.group.head
 	}
 	d.out = append(d.out, &part)
 	return nil

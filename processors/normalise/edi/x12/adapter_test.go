@@ -335,6 +335,15 @@ func TestOneSetAtFault(t *testing.T) {
 	}
 }
 
+// A set that is refused is read again as it was in its payload, also where alone it would seem to have other delimiters.
+func TestAPartKeepsItsDelimiters(t *testing.T) {
+	out := adapt(t, tables(t), "ST*940*1~\n"+"W05*N*O1~SE*3*1~ST*315*2|3~SE*2*2|3~")
+	part := of[avro.PartnerMessage](out)[0]
+	if _, err := x12.New(tables(t)).Adapt(part); fault.Reason(err) != "UNKNOWN_SET" || !strings.Contains(err.Error(), "set 315 2|3") {
+		t.Errorf("%q under %q gives %v", part.Payload, part.Header, err)
+	}
+}
+
 // A part that the door refuses is refused as one that cannot be read; a fault that is not the part's ends the work.
 func TestTheDoorMayRefuse(t *testing.T) {
 	n := 0

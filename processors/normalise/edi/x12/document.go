@@ -8,8 +8,8 @@ import (
 
 // interchange is ISA to IEA, or what stands without them.
 type interchange struct {
+	d      Delimiters
 	isa    Segment // no elements where there is none that can be read
-	head   string  // its bytes
 	groups []group
 	notes  []string // what was wrong with the envelope and tolerated
 }
@@ -62,6 +62,15 @@ func read(text string) ([]interchange, error) {
 	return r.out, nil
 }
 
+// readAs takes apart what stood in an interchange of these delimiters.
+func readAs(d Delimiters, text string) ([]interchange, error) {
+	r := reader{lexer: lexer{text: text, d: d}}
+	r.elements = make([]string, 0, r.count())
+	x := interchange{d: d}
+	r.groups(&x)
+	return []interchange{x}, nil
+}
+
 func (r *reader) skipBlanks() { r.at += blanks(r.text[r.at:]) }
 
 // interchange reads one, up to its IEA, the next ISA or the end.
@@ -74,7 +83,7 @@ func (r *reader) interchange() error {
 	if r.elements == nil {
 		r.elements = make([]string, 0, r.count())
 	}
-	x := interchange{}
+	x := interchange{d: d}
 	if strings.HasPrefix(r.text[r.at:], "ISA") {
 		r.header(&x, whole)
 	}
@@ -97,14 +106,11 @@ func (r *reader) count() int {
 
 // header reads the ISA. A damaged one is noted and passed over: who sent it is then known from GS alone.
 func (r *reader) header(x *interchange, whole bool) {
-	start := r.at
 	if whole {
 		x.isa, _ = r.next()
-		x.head = r.text[start:r.at]
 		return
 	}
 	r.at += headerAt([]byte(r.text[r.at:min(len(r.text), r.at+8*isaLength)]), r.text[r.at+3])
-	x.head = r.text[start:r.at]
 	x.notes = append(x.notes, "ISA is damaged: it has not sixteen elements with a terminator behind them; delimiters were taken from the segment behind it")
 }
 
