@@ -494,6 +494,551 @@ func ParseChargeType(s string) (ChargeType, bool) {
 	return parseSymbol(chargeTypeSymbols[:], s, ChargeTypeUnspecified)
 }
 
+// One charge of an invoice as its issuer wrote it (X12 210 L1).
+//
+// Avro: waybill.billing.InvoiceLine.
+type InvoiceLine struct {
+	// The line's number (LX, L1-01).
+	Line int32
+	// The issuer's charge code (L1-08), as written.
+	Code string
+	// What the code means for this partner; UNSPECIFIED where no table says.
+	Type ChargeType
+	// In words (L1-12).
+	Description string
+	// Rate (L1-02) as written.
+	Rate string
+	// What the rate is per (L1-03): PM per mile, PC per car, PH per hundredweight.
+	RateUnit string
+	// Billed quantity (L1-17) as written.
+	Quantity string
+	// Charge in minor units; negative corrects.
+	AmountMinor int64
+	// Money laid out for the payer, in minor units (L1-05).
+	AdvanceMinor int64
+	// Paid already, in minor units (L1-06).
+	PrepaidMinor int64
+	// True: the amount is negative, so it takes back what was charged before.
+	Correction bool
+}
+
+// Decode implements [Record].
+func (r *InvoiceLine) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.InvoiceLine", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *InvoiceLine) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.InvoiceLine", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *InvoiceLine) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.InvoiceLine", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *InvoiceLine) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.InvoiceLine", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*InvoiceLine) AvroName() string { return "waybill.billing.InvoiceLine" }
+
+// AvroSchema implements [Record].
+func (*InvoiceLine) AvroSchema() string {
+	return `{"type":"record","name":"InvoiceLine","namespace":"waybill.billing","doc":"One charge of an invoice as its issuer wrote it (X12 210 L1).","fields":[{"name":"line","type":"int","default":0,"doc":"The line's number (LX, L1-01)."},{"name":"code","type":"string","default":"","doc":"The issuer's charge code (L1-08), as written."},{"name":"type","type":{"type":"enum","name":"ChargeType","namespace":"waybill.billing","doc":"What is charged.","symbols":["UNSPECIFIED","LINE_HAUL","FUEL_SURCHARGE","DETENTION","LAYOVER","STOP_OFF","TRUCK_ORDERED_NOT_USED","REDELIVERY","RECONSIGNMENT","LUMPER","TOLL","STORAGE","HANDLING"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the code means for this partner; UNSPECIFIED where no table says."},{"name":"description","type":"string","default":"","doc":"In words (L1-12)."},{"name":"rate","type":"string","default":"","doc":"Rate (L1-02) as written."},{"name":"rate_unit","type":"string","default":"","doc":"What the rate is per (L1-03): PM per mile, PC per car, PH per hundredweight."},{"name":"quantity","type":"string","default":"","doc":"Billed quantity (L1-17) as written."},{"name":"amount_minor","type":"long","default":0,"doc":"Charge in minor units; negative corrects."},{"name":"advance_minor","type":"long","default":0,"doc":"Money laid out for the payer, in minor units (L1-05)."},{"name":"prepaid_minor","type":"long","default":0,"doc":"Paid already, in minor units (L1-06)."},{"name":"correction","type":"boolean","default":false,"doc":"True: the amount is negative, so it takes back what was charged before."}]}`
+}
+
+func (r *InvoiceLine) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *InvoiceLine) decodeAt(s string, i int) int {
+	r.Line, i = readInt(s, i)
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Code, i = s[i+1:n], n
+	} else {
+		r.Code, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i] < 26 && s[i]&1 == 0 {
+		r.Type, i = ChargeType(s[i]>>1), i+1
+	} else {
+		r.Type, i = readEnum[ChargeType](s, i, 13)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Description, i = s[i+1:n], n
+	} else {
+		r.Description, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Rate, i = s[i+1:n], n
+	} else {
+		r.Rate, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.RateUnit, i = s[i+1:n], n
+	} else {
+		r.RateUnit, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Quantity, i = s[i+1:n], n
+	} else {
+		r.Quantity, i = readString(s, i)
+	}
+	r.AmountMinor, i = readLong(s, i)
+	r.AdvanceMinor, i = readLong(s, i)
+	r.PrepaidMinor, i = readLong(s, i)
+	r.Correction, i = readBool(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *InvoiceLine) Append(b []byte) []byte {
+	b = appendLong(b, int64(r.Line))
+	b = appendString(b, r.Code)
+	b = appendLong(b, int64(r.Type))
+	b = appendString(b, r.Description)
+	b = appendString(b, r.Rate)
+	b = appendString(b, r.RateUnit)
+	b = appendString(b, r.Quantity)
+	b = appendLong(b, int64(r.AmountMinor))
+	b = appendLong(b, int64(r.AdvanceMinor))
+	b = appendLong(b, int64(r.PrepaidMinor))
+	b = appendBool(b, r.Correction)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *InvoiceLine) Clone() InvoiceLine {
+	c := *r
+	c.Code = strings.Clone(c.Code)
+	c.Description = strings.Clone(c.Description)
+	c.Rate = strings.Clone(c.Rate)
+	c.RateUnit = strings.Clone(c.RateUnit)
+	c.Quantity = strings.Clone(c.Quantity)
+	return c
+}
+
+func (r *InvoiceLine) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planInt(&r.Line, s, i, rd)
+	case 1:
+		return planString(&r.Code, s, i, rd)
+	case 2:
+		return planEnum(&r.Type, s, i, rd, len(chargeTypeSymbols))
+	case 3:
+		return planString(&r.Description, s, i, rd)
+	case 4:
+		return planString(&r.Rate, s, i, rd)
+	case 5:
+		return planString(&r.RateUnit, s, i, rd)
+	case 6:
+		return planString(&r.Quantity, s, i, rd)
+	case 7:
+		return planLong(&r.AmountMinor, s, i, rd)
+	case 8:
+		return planLong(&r.AdvanceMinor, s, i, rd)
+	case 9:
+		return planLong(&r.PrepaidMinor, s, i, rd)
+	case 10:
+		return planBool(&r.Correction, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *InvoiceLine) setDefault(k int) {
+	switch k {
+	case 0:
+		r.Line = 0
+	case 1:
+		r.Code = ""
+	case 2:
+		r.Type = ChargeTypeUnspecified
+	case 3:
+		r.Description = ""
+	case 4:
+		r.Rate = ""
+	case 5:
+		r.RateUnit = ""
+	case 6:
+		r.Quantity = ""
+	case 7:
+		r.AmountMinor = 0
+	case 8:
+		r.AdvanceMinor = 0
+	case 9:
+		r.PrepaidMinor = 0
+	case 10:
+		r.Correction = false
+	}
+}
+
+// An invoice of a carrier (X12 210). Its lines add up to its total, or it was refused.
+//
+// Avro: waybill.billing.Invoice.
+type Invoice struct {
+	// Whose data this is.
+	Tenant string
+	// The invoice number (B3-02).
+	InvoiceID string
+	// Who numbers the invoices: the carrier's SCAC (B3-11).
+	Issuer string
+	// The source's own envelope id; not part of identity.
+	EventID string
+	// The partner that sent it.
+	Partner string
+	// The shipper's id (B3-03).
+	ShipmentID string
+	// Bill of lading, where referenced.
+	BOL string
+	// PRO number, where referenced.
+	PRO string
+	// Orders, where referenced.
+	OrderIDs []string
+	// Deliveries, where referenced.
+	DeliveryNumbers []string
+	// Method of payment (B3-04): PP prepaid, CC collect, TP third party.
+	Payment string
+	// Why it was issued anew (B3-08).
+	CorrectionCode string
+	// ISO 4217 code; empty where neither message nor table says: amounts are then in hundredths.
+	Currency string
+	// Net amount due in minor units (B3-07).
+	TotalMinor int64
+	// Its charges in order.
+	Lines []InvoiceLine
+	// What was said that the invoice has no room for, by field.
+	Remarks []KV
+	// When it was issued.
+	OccurredAt Micros
+	// When we first saw it.
+	ReceivedAt Micros
+}
+
+// Decode implements [Record].
+func (r *Invoice) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Invoice", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Invoice) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.Invoice", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Invoice) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Invoice", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Invoice) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.Invoice", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Invoice) AvroName() string { return "waybill.billing.Invoice" }
+
+// AvroSchema implements [Record].
+func (*Invoice) AvroSchema() string {
+	return `{"type":"record","name":"Invoice","namespace":"waybill.billing","doc":"An invoice of a carrier (X12 210). Its lines add up to its total, or it was refused.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"invoice_id","type":"string","doc":"The invoice number (B3-02)."},{"name":"issuer","type":"string","default":"","doc":"Who numbers the invoices: the carrier's SCAC (B3-11)."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id; not part of identity."},{"name":"partner","type":"string","default":"","doc":"The partner that sent it."},{"name":"shipment_id","type":"string","default":"","doc":"The shipper's id (B3-03)."},{"name":"bol","type":"string","default":"","doc":"Bill of lading, where referenced."},{"name":"pro","type":"string","default":"","doc":"PRO number, where referenced."},{"name":"order_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Orders, where referenced."},{"name":"delivery_numbers","type":{"type":"array","items":"string"},"default":[],"doc":"Deliveries, where referenced."},{"name":"payment","type":"string","default":"","doc":"Method of payment (B3-04): PP prepaid, CC collect, TP third party."},{"name":"correction_code","type":"string","default":"","doc":"Why it was issued anew (B3-08)."},{"name":"currency","type":"string","default":"","doc":"ISO 4217 code; empty where neither message nor table says: amounts are then in hundredths."},{"name":"total_minor","type":"long","default":0,"doc":"Net amount due in minor units (B3-07)."},{"name":"lines","type":{"type":"array","items":{"type":"record","name":"InvoiceLine","namespace":"waybill.billing","doc":"One charge of an invoice as its issuer wrote it (X12 210 L1).","fields":[{"name":"line","type":"int","default":0,"doc":"The line's number (LX, L1-01)."},{"name":"code","type":"string","default":"","doc":"The issuer's charge code (L1-08), as written."},{"name":"type","type":{"type":"enum","name":"ChargeType","namespace":"waybill.billing","doc":"What is charged.","symbols":["UNSPECIFIED","LINE_HAUL","FUEL_SURCHARGE","DETENTION","LAYOVER","STOP_OFF","TRUCK_ORDERED_NOT_USED","REDELIVERY","RECONSIGNMENT","LUMPER","TOLL","STORAGE","HANDLING"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the code means for this partner; UNSPECIFIED where no table says."},{"name":"description","type":"string","default":"","doc":"In words (L1-12)."},{"name":"rate","type":"string","default":"","doc":"Rate (L1-02) as written."},{"name":"rate_unit","type":"string","default":"","doc":"What the rate is per (L1-03): PM per mile, PC per car, PH per hundredweight."},{"name":"quantity","type":"string","default":"","doc":"Billed quantity (L1-17) as written."},{"name":"amount_minor","type":"long","default":0,"doc":"Charge in minor units; negative corrects."},{"name":"advance_minor","type":"long","default":0,"doc":"Money laid out for the payer, in minor units (L1-05)."},{"name":"prepaid_minor","type":"long","default":0,"doc":"Paid already, in minor units (L1-06)."},{"name":"correction","type":"boolean","default":false,"doc":"True: the amount is negative, so it takes back what was charged before."}]}},"default":[],"doc":"Its charges in order."},{"name":"remarks","type":{"type":"map","values":"string"},"default":{},"doc":"What was said that the invoice has no room for, by field."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it was issued."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."}]}`
+}
+
+func (r *Invoice) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Invoice) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Tenant, i = s[i+1:n], n
+	} else {
+		r.Tenant, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.InvoiceID, i = s[i+1:n], n
+	} else {
+		r.InvoiceID, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Issuer, i = s[i+1:n], n
+	} else {
+		r.Issuer, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.EventID, i = s[i+1:n], n
+	} else {
+		r.EventID, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Partner, i = s[i+1:n], n
+	} else {
+		r.Partner, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.ShipmentID, i = s[i+1:n], n
+	} else {
+		r.ShipmentID, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.BOL, i = s[i+1:n], n
+	} else {
+		r.BOL, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.PRO, i = s[i+1:n], n
+	} else {
+		r.PRO, i = readString(s, i)
+	}
+	r.OrderIDs = r.OrderIDs[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.OrderIDs)
+		r.OrderIDs = slices.Grow(r.OrderIDs, n)[:k+n]
+		for ; k < len(r.OrderIDs) && i >= 0; k++ {
+			e := &r.OrderIDs[k]
+			if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+				n := i + 1 + int(s[i]>>1)
+				(*e), i = s[i+1:n], n
+			} else {
+				(*e), i = readString(s, i)
+			}
+		}
+	}
+	r.DeliveryNumbers = r.DeliveryNumbers[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.DeliveryNumbers)
+		r.DeliveryNumbers = slices.Grow(r.DeliveryNumbers, n)[:k+n]
+		for ; k < len(r.DeliveryNumbers) && i >= 0; k++ {
+			e := &r.DeliveryNumbers[k]
+			if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+				n := i + 1 + int(s[i]>>1)
+				(*e), i = s[i+1:n], n
+			} else {
+				(*e), i = readString(s, i)
+			}
+		}
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Payment, i = s[i+1:n], n
+	} else {
+		r.Payment, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.CorrectionCode, i = s[i+1:n], n
+	} else {
+		r.CorrectionCode, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Currency, i = s[i+1:n], n
+	} else {
+		r.Currency, i = readString(s, i)
+	}
+	r.TotalMinor, i = readLong(s, i)
+	r.Lines = r.Lines[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 11); n == 0 {
+			break
+		}
+		k := len(r.Lines)
+		r.Lines = slices.Grow(r.Lines, n)[:k+n]
+		for ; k < len(r.Lines) && i >= 0; k++ {
+			e := &r.Lines[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	r.Remarks, i = readMap(r.Remarks, s, i)
+	r.OccurredAt, i = readMicros(s, i)
+	r.ReceivedAt, i = readMicros(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *Invoice) Append(b []byte) []byte {
+	b = appendString(b, r.Tenant)
+	b = appendString(b, r.InvoiceID)
+	b = appendString(b, r.Issuer)
+	b = appendString(b, r.EventID)
+	b = appendString(b, r.Partner)
+	b = appendString(b, r.ShipmentID)
+	b = appendString(b, r.BOL)
+	b = appendString(b, r.PRO)
+	if len(r.OrderIDs) > 0 {
+		b = appendLong(b, int64(len(r.OrderIDs)))
+	}
+	for k := range r.OrderIDs {
+		e := &r.OrderIDs[k]
+		b = appendString(b, (*e))
+	}
+	b = append(b, 0)
+	if len(r.DeliveryNumbers) > 0 {
+		b = appendLong(b, int64(len(r.DeliveryNumbers)))
+	}
+	for k := range r.DeliveryNumbers {
+		e := &r.DeliveryNumbers[k]
+		b = appendString(b, (*e))
+	}
+	b = append(b, 0)
+	b = appendString(b, r.Payment)
+	b = appendString(b, r.CorrectionCode)
+	b = appendString(b, r.Currency)
+	b = appendLong(b, int64(r.TotalMinor))
+	if len(r.Lines) > 0 {
+		b = appendLong(b, int64(len(r.Lines)))
+	}
+	for k := range r.Lines {
+		e := &r.Lines[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	b = appendMap(b, r.Remarks)
+	b = appendLong(b, int64(r.OccurredAt))
+	b = appendLong(b, int64(r.ReceivedAt))
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Invoice) Clone() Invoice {
+	c := *r
+	c.Tenant = strings.Clone(c.Tenant)
+	c.InvoiceID = strings.Clone(c.InvoiceID)
+	c.Issuer = strings.Clone(c.Issuer)
+	c.EventID = strings.Clone(c.EventID)
+	c.Partner = strings.Clone(c.Partner)
+	c.ShipmentID = strings.Clone(c.ShipmentID)
+	c.BOL = strings.Clone(c.BOL)
+	c.PRO = strings.Clone(c.PRO)
+	c.OrderIDs = slices.Clone(c.OrderIDs)
+	for k := range c.OrderIDs {
+		e := &c.OrderIDs[k]
+		(*e) = strings.Clone((*e))
+	}
+	c.DeliveryNumbers = slices.Clone(c.DeliveryNumbers)
+	for k := range c.DeliveryNumbers {
+		e := &c.DeliveryNumbers[k]
+		(*e) = strings.Clone((*e))
+	}
+	c.Payment = strings.Clone(c.Payment)
+	c.CorrectionCode = strings.Clone(c.CorrectionCode)
+	c.Currency = strings.Clone(c.Currency)
+	c.Lines = slices.Clone(c.Lines)
+	for k := range c.Lines {
+		e := &c.Lines[k]
+		*e = e.Clone()
+	}
+	c.Remarks = cloneMap(c.Remarks)
+	return c
+}
+
+func (r *Invoice) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Tenant, s, i, rd)
+	case 1:
+		return planString(&r.InvoiceID, s, i, rd)
+	case 2:
+		return planString(&r.Issuer, s, i, rd)
+	case 3:
+		return planString(&r.EventID, s, i, rd)
+	case 4:
+		return planString(&r.Partner, s, i, rd)
+	case 5:
+		return planString(&r.ShipmentID, s, i, rd)
+	case 6:
+		return planString(&r.BOL, s, i, rd)
+	case 7:
+		return planString(&r.PRO, s, i, rd)
+	case 8:
+		return planSlice(&r.OrderIDs, s, i, rd, planString)
+	case 9:
+		return planSlice(&r.DeliveryNumbers, s, i, rd, planString)
+	case 10:
+		return planString(&r.Payment, s, i, rd)
+	case 11:
+		return planString(&r.CorrectionCode, s, i, rd)
+	case 12:
+		return planString(&r.Currency, s, i, rd)
+	case 13:
+		return planLong(&r.TotalMinor, s, i, rd)
+	case 14:
+		return planSlice(&r.Lines, s, i, rd, (*InvoiceLine).plan)
+	case 15:
+		return planMap(&r.Remarks, s, i, rd)
+	case 16:
+		return planMicros(&r.OccurredAt, s, i, rd)
+	case 17:
+		return planMicros(&r.ReceivedAt, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Invoice) setDefault(k int) {
+	switch k {
+	case 2:
+		r.Issuer = ""
+	case 3:
+		r.EventID = ""
+	case 4:
+		r.Partner = ""
+	case 5:
+		r.ShipmentID = ""
+	case 6:
+		r.BOL = ""
+	case 7:
+		r.PRO = ""
+	case 8:
+		r.OrderIDs = r.OrderIDs[:0]
+	case 9:
+		r.DeliveryNumbers = r.DeliveryNumbers[:0]
+	case 10:
+		r.Payment = ""
+	case 11:
+		r.CorrectionCode = ""
+	case 12:
+		r.Currency = ""
+	case 13:
+		r.TotalMinor = 0
+	case 14:
+		r.Lines = r.Lines[:0]
+	case 15:
+		r.Remarks = r.Remarks[:0]
+	case 16:
+		r.OccurredAt = 0
+	case 17:
+		r.ReceivedAt = 0
+	}
+}
+
 // A line is a charge, the negation of its predecessor, a difference for a closed period, or a charge that
 // waits for something.
 type LineKind int32

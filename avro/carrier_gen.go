@@ -2,6 +2,7 @@
 
 package avro
 
+import "slices"
 import "strings"
 
 // One carrier status (X12 214 AT7, EDIFACT IFTSTA, or an API's like).
@@ -44,6 +45,21 @@ type CarrierStatus struct {
 	OccurredAt Micros
 	// When we first saw it.
 	ReceivedAt Micros
+	// The place, where the message names it by a code.
+	PlaceID string
+	// Where it was, where the message says so (MS1-04 to 07).
+	Location Opt[GeoPoint]
+	// The container that the status is of (EDIFACT EQD+CN, RFF+EQ).
+	ContainerID string
+	// Orders that the shipment serves, where referenced.
+	OrderIDs []string
+	// Deliveries that it serves, where referenced.
+	DeliveryNumbers []string
+	// The local time as written, 2006-01-02T15:04:05, where no time zone is known for it. occurred_at is then the
+	// earliest instant it can be, and the status tells no milestone.
+	LocalTime string
+	// What else was said: whose fault the reason is, weight, destination, interline carrier.
+	Attributes []KV
 }
 
 // Decode implements [Record].
@@ -75,7 +91,7 @@ func (*CarrierStatus) AvroName() string { return "waybill.carrier.CarrierStatus"
 
 // AvroSchema implements [Record].
 func (*CarrierStatus) AvroSchema() string {
-	return `{"type":"record","name":"CarrierStatus","namespace":"waybill.carrier","doc":"One carrier status (X12 214 AT7, EDIFACT IFTSTA, or an API's like).","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"scac","type":"string","doc":"The carrier (X12 B10-03), and the issuer of the PRO."},{"name":"partner","type":"string","default":"","doc":"The EDI or API partner that sent it."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id; not part of identity."},{"name":"pro","type":"string","default":"","doc":"PRO number (B10-01)."},{"name":"shipment_id","type":"string","default":"","doc":"The shipper's id (B10-02)."},{"name":"bol","type":"string","default":"","doc":"Bill of lading, where referenced."},{"name":"status_code","type":"string","default":"","doc":"AT7-01 or AT7-03, as written."},{"name":"reason_code","type":"string","default":"","doc":"AT7-02 or AT7-04, as written: decides whose fault a delay is."},{"name":"milestone","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"What the code means for this partner; UNMAPPED where the code table does not say."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"Whether the time is planned, estimated or actual."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where the message names it (LX, S5)."},{"name":"equipment_id","type":"string","default":"","doc":"Trailer or container (MS2)."},{"name":"city","type":"string","default":"","doc":"City (MS1-01)."},{"name":"region","type":"string","default":"","doc":"State or province (MS1-02)."},{"name":"country","type":"string","default":"","doc":"ISO 3166 country (MS1-03)."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."}]}`
+	return `{"type":"record","name":"CarrierStatus","namespace":"waybill.carrier","doc":"One carrier status (X12 214 AT7, EDIFACT IFTSTA, or an API's like).","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"scac","type":"string","doc":"The carrier (X12 B10-03), and the issuer of the PRO."},{"name":"partner","type":"string","default":"","doc":"The EDI or API partner that sent it."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id; not part of identity."},{"name":"pro","type":"string","default":"","doc":"PRO number (B10-01)."},{"name":"shipment_id","type":"string","default":"","doc":"The shipper's id (B10-02)."},{"name":"bol","type":"string","default":"","doc":"Bill of lading, where referenced."},{"name":"status_code","type":"string","default":"","doc":"AT7-01 or AT7-03, as written."},{"name":"reason_code","type":"string","default":"","doc":"AT7-02 or AT7-04, as written: decides whose fault a delay is."},{"name":"milestone","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"What the code means for this partner; UNMAPPED where the code table does not say."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"Whether the time is planned, estimated or actual."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where the message names it (LX, S5)."},{"name":"equipment_id","type":"string","default":"","doc":"Trailer or container (MS2)."},{"name":"city","type":"string","default":"","doc":"City (MS1-01)."},{"name":"region","type":"string","default":"","doc":"State or province (MS1-02)."},{"name":"country","type":"string","default":"","doc":"ISO 3166 country (MS1-03)."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"place_id","type":"string","default":"","doc":"The place, where the message names it by a code."},{"name":"location","type":["null",{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]}],"default":null,"doc":"Where it was, where the message says so (MS1-04 to 07)."},{"name":"container_id","type":"string","default":"","doc":"The container that the status is of (EDIFACT EQD+CN, RFF+EQ)."},{"name":"order_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Orders that the shipment serves, where referenced."},{"name":"delivery_numbers","type":{"type":"array","items":"string"},"default":[],"doc":"Deliveries that it serves, where referenced."},{"name":"local_time","type":"string","default":"","doc":"The local time as written, 2006-01-02T15:04:05, where no time zone is known for it. occurred_at is then the earliest instant it can be, and the status tells no milestone."},{"name":"attributes","type":{"type":"map","values":"string"},"default":{},"doc":"What else was said: whose fault the reason is, weight, destination, interline carrier."}]}`
 }
 
 func (r *CarrierStatus) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -139,7 +155,7 @@ func (r *CarrierStatus) decodeAt(s string, i int) int {
 	if uint(i) < uint(len(s)) && s[i] < 128 && s[i]&1 == 0 {
 		r.Milestone, i = MilestoneCode(s[i]>>1), i+1
 	} else {
-		r.Milestone, i = readEnum[MilestoneCode](s, i, 66)
+		r.Milestone, i = readEnum[MilestoneCode](s, i, 67)
 	}
 	if uint(i) < uint(len(s)) && s[i] < 10 && s[i]&1 == 0 {
 		r.Classifier, i = Classifier(s[i]>>1), i+1
@@ -182,6 +198,71 @@ func (r *CarrierStatus) decodeAt(s string, i int) int {
 	}
 	r.OccurredAt, i = readMicros(s, i)
 	r.ReceivedAt, i = readMicros(s, i)
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.PlaceID, i = s[i+1:n], n
+	} else {
+		r.PlaceID, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.Location.Ok, i = s[i] == 2, i+1
+	} else {
+		r.Location.Ok, i = readPresent(s, i)
+	}
+	if r.Location.Ok {
+		i = r.Location.V.decodeAt(s, i)
+	} else {
+		r.Location = Opt[GeoPoint]{}
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.ContainerID, i = s[i+1:n], n
+	} else {
+		r.ContainerID, i = readString(s, i)
+	}
+	r.OrderIDs = r.OrderIDs[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.OrderIDs)
+		r.OrderIDs = slices.Grow(r.OrderIDs, n)[:k+n]
+		for ; k < len(r.OrderIDs) && i >= 0; k++ {
+			e := &r.OrderIDs[k]
+			if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+				n := i + 1 + int(s[i]>>1)
+				(*e), i = s[i+1:n], n
+			} else {
+				(*e), i = readString(s, i)
+			}
+		}
+	}
+	r.DeliveryNumbers = r.DeliveryNumbers[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.DeliveryNumbers)
+		r.DeliveryNumbers = slices.Grow(r.DeliveryNumbers, n)[:k+n]
+		for ; k < len(r.DeliveryNumbers) && i >= 0; k++ {
+			e := &r.DeliveryNumbers[k]
+			if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+				n := i + 1 + int(s[i]>>1)
+				(*e), i = s[i+1:n], n
+			} else {
+				(*e), i = readString(s, i)
+			}
+		}
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.LocalTime, i = s[i+1:n], n
+	} else {
+		r.LocalTime, i = readString(s, i)
+	}
+	r.Attributes, i = readMap(r.Attributes, s, i)
 	return i
 }
 
@@ -210,6 +291,32 @@ func (r *CarrierStatus) Append(b []byte) []byte {
 	b = appendString(b, r.Country)
 	b = appendLong(b, int64(r.OccurredAt))
 	b = appendLong(b, int64(r.ReceivedAt))
+	b = appendString(b, r.PlaceID)
+	if r.Location.Ok {
+		b = append(b, 2)
+		b = r.Location.V.Append(b)
+	} else {
+		b = append(b, 0)
+	}
+	b = appendString(b, r.ContainerID)
+	if len(r.OrderIDs) > 0 {
+		b = appendLong(b, int64(len(r.OrderIDs)))
+	}
+	for k := range r.OrderIDs {
+		e := &r.OrderIDs[k]
+		b = appendString(b, (*e))
+	}
+	b = append(b, 0)
+	if len(r.DeliveryNumbers) > 0 {
+		b = appendLong(b, int64(len(r.DeliveryNumbers)))
+	}
+	for k := range r.DeliveryNumbers {
+		e := &r.DeliveryNumbers[k]
+		b = appendString(b, (*e))
+	}
+	b = append(b, 0)
+	b = appendString(b, r.LocalTime)
+	b = appendMap(b, r.Attributes)
 	return b
 }
 
@@ -229,6 +336,20 @@ func (r *CarrierStatus) Clone() CarrierStatus {
 	c.City = strings.Clone(c.City)
 	c.Region = strings.Clone(c.Region)
 	c.Country = strings.Clone(c.Country)
+	c.PlaceID = strings.Clone(c.PlaceID)
+	c.ContainerID = strings.Clone(c.ContainerID)
+	c.OrderIDs = slices.Clone(c.OrderIDs)
+	for k := range c.OrderIDs {
+		e := &c.OrderIDs[k]
+		(*e) = strings.Clone((*e))
+	}
+	c.DeliveryNumbers = slices.Clone(c.DeliveryNumbers)
+	for k := range c.DeliveryNumbers {
+		e := &c.DeliveryNumbers[k]
+		(*e) = strings.Clone((*e))
+	}
+	c.LocalTime = strings.Clone(c.LocalTime)
+	c.Attributes = cloneMap(c.Attributes)
 	return c
 }
 
@@ -270,6 +391,20 @@ func (r *CarrierStatus) planField(k int, s string, i int, rd *Read) int {
 		return planMicros(&r.OccurredAt, s, i, rd)
 	case 17:
 		return planMicros(&r.ReceivedAt, s, i, rd)
+	case 18:
+		return planString(&r.PlaceID, s, i, rd)
+	case 19:
+		return planOpt(&r.Location, s, i, rd, (*GeoPoint).plan)
+	case 20:
+		return planString(&r.ContainerID, s, i, rd)
+	case 21:
+		return planSlice(&r.OrderIDs, s, i, rd, planString)
+	case 22:
+		return planSlice(&r.DeliveryNumbers, s, i, rd, planString)
+	case 23:
+		return planString(&r.LocalTime, s, i, rd)
+	case 24:
+		return planMap(&r.Attributes, s, i, rd)
 	}
 	panic("avro: plan of another record")
 }
@@ -308,5 +443,19 @@ func (r *CarrierStatus) setDefault(k int) {
 		r.OccurredAt = 0
 	case 17:
 		r.ReceivedAt = 0
+	case 18:
+		r.PlaceID = ""
+	case 19:
+		r.Location = Opt[GeoPoint]{}
+	case 20:
+		r.ContainerID = ""
+	case 21:
+		r.OrderIDs = r.OrderIDs[:0]
+	case 22:
+		r.DeliveryNumbers = r.DeliveryNumbers[:0]
+	case 23:
+		r.LocalTime = ""
+	case 24:
+		r.Attributes = r.Attributes[:0]
 	}
 }

@@ -10,6 +10,10 @@ func FuzzContract(f *testing.F) { fuzzRecord(f, func() Record { return new(Contr
 
 func FuzzDetentionTerms(f *testing.F) { fuzzRecord(f, func() Record { return new(DetentionTerms) }) }
 
+func FuzzInvoice(f *testing.F) { fuzzRecord(f, func() Record { return new(Invoice) }) }
+
+func FuzzInvoiceLine(f *testing.F) { fuzzRecord(f, func() Record { return new(InvoiceLine) }) }
+
 func FuzzCarrierStatus(f *testing.F) { fuzzRecord(f, func() Record { return new(CarrierStatus) }) }
 
 func FuzzGeoPoint(f *testing.F) { fuzzRecord(f, func() Record { return new(GeoPoint) }) }
@@ -68,11 +72,21 @@ func FuzzOrder(f *testing.F) { fuzzRecord(f, func() Record { return new(Order) }
 
 func FuzzOrderLine(f *testing.F) { fuzzRecord(f, func() Record { return new(OrderLine) }) }
 
+func FuzzAcknowledgedGroup(f *testing.F) {
+	fuzzRecord(f, func() Record { return new(AcknowledgedGroup) })
+}
+
+func FuzzAcknowledgedSet(f *testing.F) { fuzzRecord(f, func() Record { return new(AcknowledgedSet) }) }
+
+func FuzzAcknowledgement(f *testing.F) { fuzzRecord(f, func() Record { return new(Acknowledgement) }) }
+
 func FuzzDeadLetter(f *testing.F) { fuzzRecord(f, func() Record { return new(DeadLetter) }) }
 
 func FuzzDeadLetterReplay(f *testing.F) {
 	fuzzRecord(f, func() Record { return new(DeadLetterReplay) })
 }
+
+func FuzzElementFault(f *testing.F) { fuzzRecord(f, func() Record { return new(ElementFault) }) }
 
 func FuzzFence(f *testing.F) { fuzzRecord(f, func() Record { return new(Fence) }) }
 

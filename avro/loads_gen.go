@@ -476,6 +476,9 @@ type Load struct {
 	OccurredAt Micros
 	// When we first saw it.
 	ReceivedAt Micros
+	// What was said that the plan has no room for, by field: local times whose zone is not known, codes that no
+	// table knows.
+	Remarks []KV
 }
 
 // Decode implements [Record].
@@ -507,7 +510,7 @@ func (*Load) AvroName() string { return "waybill.loads.Load" }
 
 // AvroSchema implements [Record].
 func (*Load) AvroSchema() string {
-	return `{"type":"record","name":"Load","namespace":"waybill.loads","doc":"A load as the TMS said it: the whole plan each time, the last one said stands.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"load_id","type":"string","doc":"The load number."},{"name":"event","type":{"type":"enum","name":"LoadEvent","namespace":"waybill.loads","doc":"What the TMS says about a load (X12 204, 990).","symbols":["UNSPECIFIED","PLANNED","TENDERED","ACCEPTED","DISPATCHED","CHANGED","CANCELLED"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What happened to the load."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id; not part of identity."},{"name":"partner","type":"string","default":"","doc":"The TMS instance that spoke."},{"name":"carrier","type":"string","default":"","doc":"The carrier's SCAC."},{"name":"customer","type":"string","default":"","doc":"The shipper whose freight it is, where one."},{"name":"service_level","type":"string","default":"","doc":"The service-level template by name."},{"name":"stops","type":{"type":"array","items":{"type":"record","name":"Stop","namespace":"waybill.loads","doc":"One planned stop. Its key is (load, sequence), never its place: one place may be visited twice.","fields":[{"name":"sequence","type":"int","doc":"Position in the load, from 1."},{"name":"type","type":{"type":"enum","name":"StopType","namespace":"waybill.loads","doc":"What is done at a stop (X12 S5 stop reason LD, UL).","symbols":["UNSPECIFIED","PICKUP","DELIVERY"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"Pickup or delivery."},{"name":"place_id","type":"string","default":"","doc":"The place, resolved through reference data."},{"name":"window_from","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Start of the time window: the planned arrival."},{"name":"window_to","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"End of the time window."},{"name":"appointment_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"The appointment, where one was set (214 AT703 AA, AB)."},{"name":"shipment_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Shipments picked up or delivered here; empty means all of the load's."}]}},"default":[],"doc":"Planned stops in order."},{"name":"shipments","type":{"type":"array","items":{"type":"record","name":"LoadShipment","namespace":"waybill.loads","doc":"A shipment that the plan puts aboard, with the references the TMS has for it.","fields":[{"name":"shipment_id","type":"string","doc":"The shipment."},{"name":"order_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Orders it serves."},{"name":"delivery_numbers","type":{"type":"array","items":"string"},"default":[],"doc":"Deliveries it serves."},{"name":"bol","type":"string","default":"","doc":"Bill of lading."},{"name":"pro","type":"string","default":"","doc":"The carrier's PRO number, where the TMS has it."}]}},"default":[],"doc":"Shipments planned aboard."},{"name":"distance_m","type":["null","long"],"default":null,"doc":"Planned distance in metres."},{"name":"reason_code","type":"string","default":"","doc":"Why it was changed or cancelled."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it was said by the planner."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."}]}`
+	return `{"type":"record","name":"Load","namespace":"waybill.loads","doc":"A load as the TMS said it: the whole plan each time, the last one said stands.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"load_id","type":"string","doc":"The load number."},{"name":"event","type":{"type":"enum","name":"LoadEvent","namespace":"waybill.loads","doc":"What the TMS says about a load (X12 204, 990).","symbols":["UNSPECIFIED","PLANNED","TENDERED","ACCEPTED","DISPATCHED","CHANGED","CANCELLED"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What happened to the load."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id; not part of identity."},{"name":"partner","type":"string","default":"","doc":"The TMS instance that spoke."},{"name":"carrier","type":"string","default":"","doc":"The carrier's SCAC."},{"name":"customer","type":"string","default":"","doc":"The shipper whose freight it is, where one."},{"name":"service_level","type":"string","default":"","doc":"The service-level template by name."},{"name":"stops","type":{"type":"array","items":{"type":"record","name":"Stop","namespace":"waybill.loads","doc":"One planned stop. Its key is (load, sequence), never its place: one place may be visited twice.","fields":[{"name":"sequence","type":"int","doc":"Position in the load, from 1."},{"name":"type","type":{"type":"enum","name":"StopType","namespace":"waybill.loads","doc":"What is done at a stop (X12 S5 stop reason LD, UL).","symbols":["UNSPECIFIED","PICKUP","DELIVERY"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"Pickup or delivery."},{"name":"place_id","type":"string","default":"","doc":"The place, resolved through reference data."},{"name":"window_from","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Start of the time window: the planned arrival."},{"name":"window_to","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"End of the time window."},{"name":"appointment_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"The appointment, where one was set (214 AT703 AA, AB)."},{"name":"shipment_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Shipments picked up or delivered here; empty means all of the load's."}]}},"default":[],"doc":"Planned stops in order."},{"name":"shipments","type":{"type":"array","items":{"type":"record","name":"LoadShipment","namespace":"waybill.loads","doc":"A shipment that the plan puts aboard, with the references the TMS has for it.","fields":[{"name":"shipment_id","type":"string","doc":"The shipment."},{"name":"order_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Orders it serves."},{"name":"delivery_numbers","type":{"type":"array","items":"string"},"default":[],"doc":"Deliveries it serves."},{"name":"bol","type":"string","default":"","doc":"Bill of lading."},{"name":"pro","type":"string","default":"","doc":"The carrier's PRO number, where the TMS has it."}]}},"default":[],"doc":"Shipments planned aboard."},{"name":"distance_m","type":["null","long"],"default":null,"doc":"Planned distance in metres."},{"name":"reason_code","type":"string","default":"","doc":"Why it was changed or cancelled."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it was said by the planner."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"remarks","type":{"type":"map","values":"string"},"default":{},"doc":"What was said that the plan has no room for, by field: local times whose zone is not known, codes that no table knows."}]}`
 }
 
 func (r *Load) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -605,6 +608,7 @@ func (r *Load) decodeAt(s string, i int) int {
 	}
 	r.OccurredAt, i = readMicros(s, i)
 	r.ReceivedAt, i = readMicros(s, i)
+	r.Remarks, i = readMap(r.Remarks, s, i)
 	return i
 }
 
@@ -643,6 +647,7 @@ func (r *Load) Append(b []byte) []byte {
 	b = appendString(b, r.ReasonCode)
 	b = appendLong(b, int64(r.OccurredAt))
 	b = appendLong(b, int64(r.ReceivedAt))
+	b = appendMap(b, r.Remarks)
 	return b
 }
 
@@ -667,6 +672,7 @@ func (r *Load) Clone() Load {
 		*e = e.Clone()
 	}
 	c.ReasonCode = strings.Clone(c.ReasonCode)
+	c.Remarks = cloneMap(c.Remarks)
 	return c
 }
 
@@ -700,6 +706,8 @@ func (r *Load) planField(k int, s string, i int, rd *Read) int {
 		return planMicros(&r.OccurredAt, s, i, rd)
 	case 13:
 		return planMicros(&r.ReceivedAt, s, i, rd)
+	case 14:
+		return planMap(&r.Remarks, s, i, rd)
 	}
 	panic("avro: plan of another record")
 }
@@ -730,6 +738,8 @@ func (r *Load) setDefault(k int) {
 		r.OccurredAt = 0
 	case 13:
 		r.ReceivedAt = 0
+	case 14:
+		r.Remarks = r.Remarks[:0]
 	}
 }
 

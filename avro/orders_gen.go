@@ -190,6 +190,9 @@ type Order struct {
 	OccurredAt Micros
 	// When we first saw it.
 	ReceivedAt Micros
+	// What was said that the order has no room for, by field: local times whose zone is not known, codes that no
+	// table knows.
+	Remarks []KV
 }
 
 // Decode implements [Record].
@@ -221,7 +224,7 @@ func (*Order) AvroName() string { return "waybill.orders.Order" }
 
 // AvroSchema implements [Record].
 func (*Order) AvroSchema() string {
-	return `{"type":"record","name":"Order","namespace":"waybill.orders","doc":"An order release, change or cancellation as the ERP said it. The whole order each time: the last one said stands.","fields":[{"name":"tenant","type":"string","doc":"The logistics company's customer whose data this is. Every key begins with it."},{"name":"order_id","type":"string","doc":"The order number."},{"name":"issuer","type":"string","default":"","doc":"The system that numbers the orders; empty means the tenant."},{"name":"event","type":{"type":"enum","name":"OrderEvent","namespace":"waybill.orders","doc":"What the ERP says about an order (X12 850, 860).","symbols":["UNSPECIFIED","RELEASED","CHANGED","CONFIRMED","CANCELLED","INVOICE_POSTED","PAYMENT_RECEIVED"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What happened to the order."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id. Not part of identity: re-sent messages carry new ones."},{"name":"partner","type":"string","default":"","doc":"The ERP instance that spoke."},{"name":"customer","type":"string","default":"","doc":"Who ordered: the party that pays unless the contract says otherwise."},{"name":"customer_po","type":"string","default":"","doc":"The customer's purchase order number."},{"name":"service_level","type":"string","default":"","doc":"The service-level template by name, such as truckload."},{"name":"requested_pickup_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Requested pickup."},{"name":"requested_delivery_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Requested delivery."},{"name":"delivery_numbers","type":{"type":"array","items":"string"},"default":[],"doc":"Delivery numbers raised for the order so far."},{"name":"lines","type":{"type":"array","items":{"type":"record","name":"OrderLine","namespace":"waybill.orders","doc":"One line of an order.","fields":[{"name":"line_id","type":"string","default":"","doc":"The line's identifier: unique within the issuer."},{"name":"product","type":"string","default":"","doc":"GTIN or SKU."},{"name":"quantity","type":["null",{"type":"record","name":"Quantity","namespace":"waybill.common","doc":"A quantity with its unit.","fields":[{"name":"value","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"The number, scale 4."},{"name":"unit","type":"string","default":"","doc":"UN/ECE Recommendation 20 code (EA, KGM, PX), as normalised."}]}],"default":null,"doc":"Ordered quantity."}]}},"default":[],"doc":"The order's lines."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened in the world."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."}]}`
+	return `{"type":"record","name":"Order","namespace":"waybill.orders","doc":"An order release, change or cancellation as the ERP said it. The whole order each time: the last one said stands.","fields":[{"name":"tenant","type":"string","doc":"The logistics company's customer whose data this is. Every key begins with it."},{"name":"order_id","type":"string","doc":"The order number."},{"name":"issuer","type":"string","default":"","doc":"The system that numbers the orders; empty means the tenant."},{"name":"event","type":{"type":"enum","name":"OrderEvent","namespace":"waybill.orders","doc":"What the ERP says about an order (X12 850, 860).","symbols":["UNSPECIFIED","RELEASED","CHANGED","CONFIRMED","CANCELLED","INVOICE_POSTED","PAYMENT_RECEIVED"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What happened to the order."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id. Not part of identity: re-sent messages carry new ones."},{"name":"partner","type":"string","default":"","doc":"The ERP instance that spoke."},{"name":"customer","type":"string","default":"","doc":"Who ordered: the party that pays unless the contract says otherwise."},{"name":"customer_po","type":"string","default":"","doc":"The customer's purchase order number."},{"name":"service_level","type":"string","default":"","doc":"The service-level template by name, such as truckload."},{"name":"requested_pickup_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Requested pickup."},{"name":"requested_delivery_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Requested delivery."},{"name":"delivery_numbers","type":{"type":"array","items":"string"},"default":[],"doc":"Delivery numbers raised for the order so far."},{"name":"lines","type":{"type":"array","items":{"type":"record","name":"OrderLine","namespace":"waybill.orders","doc":"One line of an order.","fields":[{"name":"line_id","type":"string","default":"","doc":"The line's identifier: unique within the issuer."},{"name":"product","type":"string","default":"","doc":"GTIN or SKU."},{"name":"quantity","type":["null",{"type":"record","name":"Quantity","namespace":"waybill.common","doc":"A quantity with its unit.","fields":[{"name":"value","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"The number, scale 4."},{"name":"unit","type":"string","default":"","doc":"UN/ECE Recommendation 20 code (EA, KGM, PX), as normalised."}]}],"default":null,"doc":"Ordered quantity."}]}},"default":[],"doc":"The order's lines."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened in the world."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"remarks","type":{"type":"map","values":"string"},"default":{},"doc":"What was said that the order has no room for, by field: local times whose zone is not known, codes that no table knows."}]}`
 }
 
 func (r *Order) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -334,6 +337,7 @@ func (r *Order) decodeAt(s string, i int) int {
 	}
 	r.OccurredAt, i = readMicros(s, i)
 	r.ReceivedAt, i = readMicros(s, i)
+	r.Remarks, i = readMap(r.Remarks, s, i)
 	return i
 }
 
@@ -378,6 +382,7 @@ func (r *Order) Append(b []byte) []byte {
 	b = append(b, 0)
 	b = appendLong(b, int64(r.OccurredAt))
 	b = appendLong(b, int64(r.ReceivedAt))
+	b = appendMap(b, r.Remarks)
 	return b
 }
 
@@ -402,6 +407,7 @@ func (r *Order) Clone() Order {
 		e := &c.Lines[k]
 		*e = e.Clone()
 	}
+	c.Remarks = cloneMap(c.Remarks)
 	return c
 }
 
@@ -437,6 +443,8 @@ func (r *Order) planField(k int, s string, i int, rd *Read) int {
 		return planMicros(&r.OccurredAt, s, i, rd)
 	case 14:
 		return planMicros(&r.ReceivedAt, s, i, rd)
+	case 15:
+		return planMap(&r.Remarks, s, i, rd)
 	}
 	panic("avro: plan of another record")
 }
@@ -469,5 +477,7 @@ func (r *Order) setDefault(k int) {
 		r.OccurredAt = 0
 	case 14:
 		r.ReceivedAt = 0
+	case 15:
+		r.Remarks = r.Remarks[:0]
 	}
 }

@@ -12,7 +12,7 @@ import "strings"
 type PartnerMessage struct {
 	// Whose data this is.
 	Tenant string
-	// The adapter: ocel, hsl, traccar, json, csv.
+	// The adapter: ocel, hsl, traccar, json, csv, x12, iftsta.
 	Format string
 	// The mapping that applies, by name, where the format needs one.
 	Mapping string
@@ -22,7 +22,8 @@ type PartnerMessage struct {
 	Name string
 	// Line or message number within it, from 1.
 	Line int64
-	// What the payload needs to be read: a CSV header line, an MQTT topic.
+	// What the payload needs to be read: a CSV header line, an MQTT topic, the delimiters and GS segment that an
+	// X12 transaction set stood under.
 	Header string
 	// When we first saw it.
 	ReceivedAt Micros
@@ -59,7 +60,7 @@ func (*PartnerMessage) AvroName() string { return "waybill.platform.PartnerMessa
 
 // AvroSchema implements [Record].
 func (*PartnerMessage) AvroSchema() string {
-	return `{"type":"record","name":"PartnerMessage","namespace":"waybill.platform","doc":"A partner's payload as it came, before any adapter.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"format","type":"string","doc":"The adapter: ocel, hsl, traccar, json, csv."},{"name":"mapping","type":"string","default":"","doc":"The mapping that applies, by name, where the format needs one."},{"name":"partner","type":"string","default":"","doc":"Who sent it."},{"name":"name","type":"string","default":"","doc":"File or channel it came from, for people."},{"name":"line","type":"long","default":0,"doc":"Line or message number within it, from 1."},{"name":"header","type":"string","default":"","doc":"What the payload needs to be read: a CSV header line, an MQTT topic."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"payload","type":"bytes","doc":"The payload, byte for byte."}]}`
+	return `{"type":"record","name":"PartnerMessage","namespace":"waybill.platform","doc":"A partner's payload as it came, before any adapter.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"format","type":"string","doc":"The adapter: ocel, hsl, traccar, json, csv, x12, iftsta."},{"name":"mapping","type":"string","default":"","doc":"The mapping that applies, by name, where the format needs one."},{"name":"partner","type":"string","default":"","doc":"Who sent it."},{"name":"name","type":"string","default":"","doc":"File or channel it came from, for people."},{"name":"line","type":"long","default":0,"doc":"Line or message number within it, from 1."},{"name":"header","type":"string","default":"","doc":"What the payload needs to be read: a CSV header line, an MQTT topic, the delimiters and GS segment that an X12 transaction set stood under."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"payload","type":"bytes","doc":"The payload, byte for byte."}]}`
 }
 
 func (r *PartnerMessage) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -173,6 +174,868 @@ func (r *PartnerMessage) setDefault(k int) {
 		r.Header = ""
 	case 7:
 		r.ReceivedAt = 0
+	}
+}
+
+// What is wrong with one element or segment of a transaction set (X12 997 AK3, AK4).
+//
+// Avro: waybill.platform.ElementFault.
+type ElementFault struct {
+	// The segment's id.
+	Segment string
+	// Its number within the transaction set, where ST is 1.
+	Position int32
+	// The element's number within it, from 1; 0: the segment as a whole.
+	Element int32
+	// AK403 of an element, AK304 of a segment.
+	Code string
+	// The element as written.
+	Value string
+	// What is wrong and what to do, as a sentence.
+	Text string
+}
+
+// Decode implements [Record].
+func (r *ElementFault) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.platform.ElementFault", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *ElementFault) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.platform.ElementFault", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *ElementFault) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.platform.ElementFault", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *ElementFault) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.platform.ElementFault", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*ElementFault) AvroName() string { return "waybill.platform.ElementFault" }
+
+// AvroSchema implements [Record].
+func (*ElementFault) AvroSchema() string {
+	return `{"type":"record","name":"ElementFault","namespace":"waybill.platform","doc":"What is wrong with one element or segment of a transaction set (X12 997 AK3, AK4).","fields":[{"name":"segment","type":"string","default":"","doc":"The segment's id."},{"name":"position","type":"int","default":0,"doc":"Its number within the transaction set, where ST is 1."},{"name":"element","type":"int","default":0,"doc":"The element's number within it, from 1; 0: the segment as a whole."},{"name":"code","type":"string","default":"","doc":"AK403 of an element, AK304 of a segment."},{"name":"value","type":"string","default":"","doc":"The element as written."},{"name":"text","type":"string","default":"","doc":"What is wrong and what to do, as a sentence."}]}`
+}
+
+func (r *ElementFault) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *ElementFault) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Segment, i = s[i+1:n], n
+	} else {
+		r.Segment, i = readString(s, i)
+	}
+	r.Position, i = readInt(s, i)
+	r.Element, i = readInt(s, i)
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Code, i = s[i+1:n], n
+	} else {
+		r.Code, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Value, i = s[i+1:n], n
+	} else {
+		r.Value, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Text, i = s[i+1:n], n
+	} else {
+		r.Text, i = readString(s, i)
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *ElementFault) Append(b []byte) []byte {
+	b = appendString(b, r.Segment)
+	b = appendLong(b, int64(r.Position))
+	b = appendLong(b, int64(r.Element))
+	b = appendString(b, r.Code)
+	b = appendString(b, r.Value)
+	b = appendString(b, r.Text)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *ElementFault) Clone() ElementFault {
+	c := *r
+	c.Segment = strings.Clone(c.Segment)
+	c.Code = strings.Clone(c.Code)
+	c.Value = strings.Clone(c.Value)
+	c.Text = strings.Clone(c.Text)
+	return c
+}
+
+func (r *ElementFault) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Segment, s, i, rd)
+	case 1:
+		return planInt(&r.Position, s, i, rd)
+	case 2:
+		return planInt(&r.Element, s, i, rd)
+	case 3:
+		return planString(&r.Code, s, i, rd)
+	case 4:
+		return planString(&r.Value, s, i, rd)
+	case 5:
+		return planString(&r.Text, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *ElementFault) setDefault(k int) {
+	switch k {
+	case 0:
+		r.Segment = ""
+	case 1:
+		r.Position = 0
+	case 2:
+		r.Element = 0
+	case 3:
+		r.Code = ""
+	case 4:
+		r.Value = ""
+	case 5:
+		r.Text = ""
+	}
+}
+
+// What became of one transaction set (X12 997 AK2, AK5).
+//
+// Avro: waybill.platform.AcknowledgedSet.
+type AcknowledgedSet struct {
+	// ST01, such as 214.
+	Set string
+	// ST02.
+	Control string
+	// A accepted, E accepted with errors noted, R refused.
+	Status string
+	// AK502 and on: 1 not supported, 2 trailer missing, 3 control numbers differ, 4 segment count differs, 5
+	// segments in error.
+	Codes []string
+	// What is wrong, by segment and element.
+	Faults []ElementFault
+}
+
+// Decode implements [Record].
+func (r *AcknowledgedSet) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.platform.AcknowledgedSet", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *AcknowledgedSet) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.platform.AcknowledgedSet", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *AcknowledgedSet) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.platform.AcknowledgedSet", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *AcknowledgedSet) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.platform.AcknowledgedSet", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*AcknowledgedSet) AvroName() string { return "waybill.platform.AcknowledgedSet" }
+
+// AvroSchema implements [Record].
+func (*AcknowledgedSet) AvroSchema() string {
+	return `{"type":"record","name":"AcknowledgedSet","namespace":"waybill.platform","doc":"What became of one transaction set (X12 997 AK2, AK5).","fields":[{"name":"set","type":"string","doc":"ST01, such as 214."},{"name":"control","type":"string","default":"","doc":"ST02."},{"name":"status","type":"string","doc":"A accepted, E accepted with errors noted, R refused."},{"name":"codes","type":{"type":"array","items":"string"},"default":[],"doc":"AK502 and on: 1 not supported, 2 trailer missing, 3 control numbers differ, 4 segment count differs, 5 segments in error."},{"name":"faults","type":{"type":"array","items":{"type":"record","name":"ElementFault","namespace":"waybill.platform","doc":"What is wrong with one element or segment of a transaction set (X12 997 AK3, AK4).","fields":[{"name":"segment","type":"string","default":"","doc":"The segment's id."},{"name":"position","type":"int","default":0,"doc":"Its number within the transaction set, where ST is 1."},{"name":"element","type":"int","default":0,"doc":"The element's number within it, from 1; 0: the segment as a whole."},{"name":"code","type":"string","default":"","doc":"AK403 of an element, AK304 of a segment."},{"name":"value","type":"string","default":"","doc":"The element as written."},{"name":"text","type":"string","default":"","doc":"What is wrong and what to do, as a sentence."}]}},"default":[],"doc":"What is wrong, by segment and element."}]}`
+}
+
+func (r *AcknowledgedSet) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *AcknowledgedSet) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Set, i = s[i+1:n], n
+	} else {
+		r.Set, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Control, i = s[i+1:n], n
+	} else {
+		r.Control, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Status, i = s[i+1:n], n
+	} else {
+		r.Status, i = readString(s, i)
+	}
+	r.Codes = r.Codes[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.Codes)
+		r.Codes = slices.Grow(r.Codes, n)[:k+n]
+		for ; k < len(r.Codes) && i >= 0; k++ {
+			e := &r.Codes[k]
+			if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+				n := i + 1 + int(s[i]>>1)
+				(*e), i = s[i+1:n], n
+			} else {
+				(*e), i = readString(s, i)
+			}
+		}
+	}
+	r.Faults = r.Faults[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 6); n == 0 {
+			break
+		}
+		k := len(r.Faults)
+		r.Faults = slices.Grow(r.Faults, n)[:k+n]
+		for ; k < len(r.Faults) && i >= 0; k++ {
+			e := &r.Faults[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *AcknowledgedSet) Append(b []byte) []byte {
+	b = appendString(b, r.Set)
+	b = appendString(b, r.Control)
+	b = appendString(b, r.Status)
+	if len(r.Codes) > 0 {
+		b = appendLong(b, int64(len(r.Codes)))
+	}
+	for k := range r.Codes {
+		e := &r.Codes[k]
+		b = appendString(b, (*e))
+	}
+	b = append(b, 0)
+	if len(r.Faults) > 0 {
+		b = appendLong(b, int64(len(r.Faults)))
+	}
+	for k := range r.Faults {
+		e := &r.Faults[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *AcknowledgedSet) Clone() AcknowledgedSet {
+	c := *r
+	c.Set = strings.Clone(c.Set)
+	c.Control = strings.Clone(c.Control)
+	c.Status = strings.Clone(c.Status)
+	c.Codes = slices.Clone(c.Codes)
+	for k := range c.Codes {
+		e := &c.Codes[k]
+		(*e) = strings.Clone((*e))
+	}
+	c.Faults = slices.Clone(c.Faults)
+	for k := range c.Faults {
+		e := &c.Faults[k]
+		*e = e.Clone()
+	}
+	return c
+}
+
+func (r *AcknowledgedSet) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Set, s, i, rd)
+	case 1:
+		return planString(&r.Control, s, i, rd)
+	case 2:
+		return planString(&r.Status, s, i, rd)
+	case 3:
+		return planSlice(&r.Codes, s, i, rd, planString)
+	case 4:
+		return planSlice(&r.Faults, s, i, rd, (*ElementFault).plan)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *AcknowledgedSet) setDefault(k int) {
+	switch k {
+	case 1:
+		r.Control = ""
+	case 3:
+		r.Codes = r.Codes[:0]
+	case 4:
+		r.Faults = r.Faults[:0]
+	}
+}
+
+// What became of one functional group (X12 997 AK1, AK9).
+//
+// Avro: waybill.platform.AcknowledgedGroup.
+type AcknowledgedGroup struct {
+	// GS01, such as QM.
+	FunctionalID string
+	// GS02.
+	Sender string
+	// GS03.
+	Receiver string
+	// GS06.
+	Control string
+	// GS08.
+	Version string
+	// A accepted, E accepted with errors noted, P partly accepted, R refused.
+	Status string
+	// AK905 and on: 3 trailer missing, 4 control numbers differ, 5 set count differs.
+	Codes []string
+	// How many sets the group says it holds.
+	Included int32
+	// How many were found.
+	Received int32
+	// How many were accepted.
+	Accepted int32
+	// Each set in order.
+	Sets []AcknowledgedSet
+}
+
+// Decode implements [Record].
+func (r *AcknowledgedGroup) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.platform.AcknowledgedGroup", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *AcknowledgedGroup) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.platform.AcknowledgedGroup", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *AcknowledgedGroup) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.platform.AcknowledgedGroup", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *AcknowledgedGroup) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.platform.AcknowledgedGroup", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*AcknowledgedGroup) AvroName() string { return "waybill.platform.AcknowledgedGroup" }
+
+// AvroSchema implements [Record].
+func (*AcknowledgedGroup) AvroSchema() string {
+	return `{"type":"record","name":"AcknowledgedGroup","namespace":"waybill.platform","doc":"What became of one functional group (X12 997 AK1, AK9).","fields":[{"name":"functional_id","type":"string","doc":"GS01, such as QM."},{"name":"sender","type":"string","default":"","doc":"GS02."},{"name":"receiver","type":"string","default":"","doc":"GS03."},{"name":"control","type":"string","default":"","doc":"GS06."},{"name":"version","type":"string","default":"","doc":"GS08."},{"name":"status","type":"string","doc":"A accepted, E accepted with errors noted, P partly accepted, R refused."},{"name":"codes","type":{"type":"array","items":"string"},"default":[],"doc":"AK905 and on: 3 trailer missing, 4 control numbers differ, 5 set count differs."},{"name":"included","type":"int","default":0,"doc":"How many sets the group says it holds."},{"name":"received","type":"int","default":0,"doc":"How many were found."},{"name":"accepted","type":"int","default":0,"doc":"How many were accepted."},{"name":"sets","type":{"type":"array","items":{"type":"record","name":"AcknowledgedSet","namespace":"waybill.platform","doc":"What became of one transaction set (X12 997 AK2, AK5).","fields":[{"name":"set","type":"string","doc":"ST01, such as 214."},{"name":"control","type":"string","default":"","doc":"ST02."},{"name":"status","type":"string","doc":"A accepted, E accepted with errors noted, R refused."},{"name":"codes","type":{"type":"array","items":"string"},"default":[],"doc":"AK502 and on: 1 not supported, 2 trailer missing, 3 control numbers differ, 4 segment count differs, 5 segments in error."},{"name":"faults","type":{"type":"array","items":{"type":"record","name":"ElementFault","namespace":"waybill.platform","doc":"What is wrong with one element or segment of a transaction set (X12 997 AK3, AK4).","fields":[{"name":"segment","type":"string","default":"","doc":"The segment's id."},{"name":"position","type":"int","default":0,"doc":"Its number within the transaction set, where ST is 1."},{"name":"element","type":"int","default":0,"doc":"The element's number within it, from 1; 0: the segment as a whole."},{"name":"code","type":"string","default":"","doc":"AK403 of an element, AK304 of a segment."},{"name":"value","type":"string","default":"","doc":"The element as written."},{"name":"text","type":"string","default":"","doc":"What is wrong and what to do, as a sentence."}]}},"default":[],"doc":"What is wrong, by segment and element."}]}},"default":[],"doc":"Each set in order."}]}`
+}
+
+func (r *AcknowledgedGroup) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *AcknowledgedGroup) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.FunctionalID, i = s[i+1:n], n
+	} else {
+		r.FunctionalID, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Sender, i = s[i+1:n], n
+	} else {
+		r.Sender, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Receiver, i = s[i+1:n], n
+	} else {
+		r.Receiver, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Control, i = s[i+1:n], n
+	} else {
+		r.Control, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Version, i = s[i+1:n], n
+	} else {
+		r.Version, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Status, i = s[i+1:n], n
+	} else {
+		r.Status, i = readString(s, i)
+	}
+	r.Codes = r.Codes[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.Codes)
+		r.Codes = slices.Grow(r.Codes, n)[:k+n]
+		for ; k < len(r.Codes) && i >= 0; k++ {
+			e := &r.Codes[k]
+			if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+				n := i + 1 + int(s[i]>>1)
+				(*e), i = s[i+1:n], n
+			} else {
+				(*e), i = readString(s, i)
+			}
+		}
+	}
+	r.Included, i = readInt(s, i)
+	r.Received, i = readInt(s, i)
+	r.Accepted, i = readInt(s, i)
+	r.Sets = r.Sets[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 5); n == 0 {
+			break
+		}
+		k := len(r.Sets)
+		r.Sets = slices.Grow(r.Sets, n)[:k+n]
+		for ; k < len(r.Sets) && i >= 0; k++ {
+			e := &r.Sets[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *AcknowledgedGroup) Append(b []byte) []byte {
+	b = appendString(b, r.FunctionalID)
+	b = appendString(b, r.Sender)
+	b = appendString(b, r.Receiver)
+	b = appendString(b, r.Control)
+	b = appendString(b, r.Version)
+	b = appendString(b, r.Status)
+	if len(r.Codes) > 0 {
+		b = appendLong(b, int64(len(r.Codes)))
+	}
+	for k := range r.Codes {
+		e := &r.Codes[k]
+		b = appendString(b, (*e))
+	}
+	b = append(b, 0)
+	b = appendLong(b, int64(r.Included))
+	b = appendLong(b, int64(r.Received))
+	b = appendLong(b, int64(r.Accepted))
+	if len(r.Sets) > 0 {
+		b = appendLong(b, int64(len(r.Sets)))
+	}
+	for k := range r.Sets {
+		e := &r.Sets[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *AcknowledgedGroup) Clone() AcknowledgedGroup {
+	c := *r
+	c.FunctionalID = strings.Clone(c.FunctionalID)
+	c.Sender = strings.Clone(c.Sender)
+	c.Receiver = strings.Clone(c.Receiver)
+	c.Control = strings.Clone(c.Control)
+	c.Version = strings.Clone(c.Version)
+	c.Status = strings.Clone(c.Status)
+	c.Codes = slices.Clone(c.Codes)
+	for k := range c.Codes {
+		e := &c.Codes[k]
+		(*e) = strings.Clone((*e))
+	}
+	c.Sets = slices.Clone(c.Sets)
+	for k := range c.Sets {
+		e := &c.Sets[k]
+		*e = e.Clone()
+	}
+	return c
+}
+
+func (r *AcknowledgedGroup) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.FunctionalID, s, i, rd)
+	case 1:
+		return planString(&r.Sender, s, i, rd)
+	case 2:
+		return planString(&r.Receiver, s, i, rd)
+	case 3:
+		return planString(&r.Control, s, i, rd)
+	case 4:
+		return planString(&r.Version, s, i, rd)
+	case 5:
+		return planString(&r.Status, s, i, rd)
+	case 6:
+		return planSlice(&r.Codes, s, i, rd, planString)
+	case 7:
+		return planInt(&r.Included, s, i, rd)
+	case 8:
+		return planInt(&r.Received, s, i, rd)
+	case 9:
+		return planInt(&r.Accepted, s, i, rd)
+	case 10:
+		return planSlice(&r.Sets, s, i, rd, (*AcknowledgedSet).plan)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *AcknowledgedGroup) setDefault(k int) {
+	switch k {
+	case 1:
+		r.Sender = ""
+	case 2:
+		r.Receiver = ""
+	case 3:
+		r.Control = ""
+	case 4:
+		r.Version = ""
+	case 6:
+		r.Codes = r.Codes[:0]
+	case 7:
+		r.Included = 0
+	case 8:
+		r.Received = 0
+	case 9:
+		r.Accepted = 0
+	case 10:
+		r.Sets = r.Sets[:0]
+	}
+}
+
+// The functional acknowledgement (X12 997) of one interchange: what was accepted and what was refused, and
+// why. It goes back to whoever sent it.
+//
+// Avro: waybill.platform.Acknowledgement.
+type Acknowledgement struct {
+	// Whose data was sent.
+	Tenant string
+	// Who sent it, and gets this.
+	Partner string
+	// File or channel the interchange came from.
+	Name string
+	// Line or message number within it.
+	Line int64
+	// ISA05 of the interchange.
+	SenderQualifier string
+	// ISA06: who sent it.
+	Sender string
+	// ISA07 of the interchange.
+	ReceiverQualifier string
+	// ISA08: who it was for.
+	Receiver string
+	// ISA13 of the interchange.
+	InterchangeControl string
+	// ISA15: P production, T test.
+	Usage string
+	// What was wrong with the envelope and tolerated.
+	Notes []string
+	// Each functional group in order.
+	Groups []AcknowledgedGroup
+	// The acknowledgement's own control number, made of where the interchange was read: the same however often it
+	// is worked on.
+	Control string
+	// Where the interchange entered Kafka.
+	Origin Origin
+	// The broker's time of the interchange: date and time of the acknowledgement.
+	ToldAt Micros
+	// The 997, ready to be sent.
+	Payload []byte
+}
+
+// Decode implements [Record].
+func (r *Acknowledgement) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.platform.Acknowledgement", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Acknowledgement) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.platform.Acknowledgement", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Acknowledgement) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.platform.Acknowledgement", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Acknowledgement) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.platform.Acknowledgement", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Acknowledgement) AvroName() string { return "waybill.platform.Acknowledgement" }
+
+// AvroSchema implements [Record].
+func (*Acknowledgement) AvroSchema() string {
+	return `{"type":"record","name":"Acknowledgement","namespace":"waybill.platform","doc":"The functional acknowledgement (X12 997) of one interchange: what was accepted and what was refused, and why. It goes back to whoever sent it.","fields":[{"name":"tenant","type":"string","doc":"Whose data was sent."},{"name":"partner","type":"string","default":"","doc":"Who sent it, and gets this."},{"name":"name","type":"string","default":"","doc":"File or channel the interchange came from."},{"name":"line","type":"long","default":0,"doc":"Line or message number within it."},{"name":"sender_qualifier","type":"string","default":"","doc":"ISA05 of the interchange."},{"name":"sender","type":"string","default":"","doc":"ISA06: who sent it."},{"name":"receiver_qualifier","type":"string","default":"","doc":"ISA07 of the interchange."},{"name":"receiver","type":"string","default":"","doc":"ISA08: who it was for."},{"name":"interchange_control","type":"string","default":"","doc":"ISA13 of the interchange."},{"name":"usage","type":"string","default":"","doc":"ISA15: P production, T test."},{"name":"notes","type":{"type":"array","items":"string"},"default":[],"doc":"What was wrong with the envelope and tolerated."},{"name":"groups","type":{"type":"array","items":{"type":"record","name":"AcknowledgedGroup","namespace":"waybill.platform","doc":"What became of one functional group (X12 997 AK1, AK9).","fields":[{"name":"functional_id","type":"string","doc":"GS01, such as QM."},{"name":"sender","type":"string","default":"","doc":"GS02."},{"name":"receiver","type":"string","default":"","doc":"GS03."},{"name":"control","type":"string","default":"","doc":"GS06."},{"name":"version","type":"string","default":"","doc":"GS08."},{"name":"status","type":"string","doc":"A accepted, E accepted with errors noted, P partly accepted, R refused."},{"name":"codes","type":{"type":"array","items":"string"},"default":[],"doc":"AK905 and on: 3 trailer missing, 4 control numbers differ, 5 set count differs."},{"name":"included","type":"int","default":0,"doc":"How many sets the group says it holds."},{"name":"received","type":"int","default":0,"doc":"How many were found."},{"name":"accepted","type":"int","default":0,"doc":"How many were accepted."},{"name":"sets","type":{"type":"array","items":{"type":"record","name":"AcknowledgedSet","namespace":"waybill.platform","doc":"What became of one transaction set (X12 997 AK2, AK5).","fields":[{"name":"set","type":"string","doc":"ST01, such as 214."},{"name":"control","type":"string","default":"","doc":"ST02."},{"name":"status","type":"string","doc":"A accepted, E accepted with errors noted, R refused."},{"name":"codes","type":{"type":"array","items":"string"},"default":[],"doc":"AK502 and on: 1 not supported, 2 trailer missing, 3 control numbers differ, 4 segment count differs, 5 segments in error."},{"name":"faults","type":{"type":"array","items":{"type":"record","name":"ElementFault","namespace":"waybill.platform","doc":"What is wrong with one element or segment of a transaction set (X12 997 AK3, AK4).","fields":[{"name":"segment","type":"string","default":"","doc":"The segment's id."},{"name":"position","type":"int","default":0,"doc":"Its number within the transaction set, where ST is 1."},{"name":"element","type":"int","default":0,"doc":"The element's number within it, from 1; 0: the segment as a whole."},{"name":"code","type":"string","default":"","doc":"AK403 of an element, AK304 of a segment."},{"name":"value","type":"string","default":"","doc":"The element as written."},{"name":"text","type":"string","default":"","doc":"What is wrong and what to do, as a sentence."}]}},"default":[],"doc":"What is wrong, by segment and element."}]}},"default":[],"doc":"Each set in order."}]}},"default":[],"doc":"Each functional group in order."},{"name":"control","type":"string","default":"","doc":"The acknowledgement's own control number, made of where the interchange was read: the same however often it is worked on."},{"name":"origin","type":{"type":"record","name":"Origin","namespace":"waybill.common","doc":"Where a fact first entered Kafka. Not part of its identity.","fields":[{"name":"topic","type":"string","default":"","doc":"Topic of the record the fact was read from."},{"name":"partition","type":"int","default":0,"doc":"Its partition."},{"name":"offset","type":"long","default":0,"doc":"Its offset."},{"name":"raw_hash","type":"string","default":"","doc":"SHA-256 of the raw payload, first 16 bytes in hex."}]},"doc":"Where the interchange entered Kafka."},{"name":"told_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"The broker's time of the interchange: date and time of the acknowledgement."},{"name":"payload","type":"bytes","default":"","doc":"The 997, ready to be sent."}]}`
+}
+
+func (r *Acknowledgement) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Acknowledgement) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Tenant, i = s[i+1:n], n
+	} else {
+		r.Tenant, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Partner, i = s[i+1:n], n
+	} else {
+		r.Partner, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Name, i = s[i+1:n], n
+	} else {
+		r.Name, i = readString(s, i)
+	}
+	r.Line, i = readLong(s, i)
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.SenderQualifier, i = s[i+1:n], n
+	} else {
+		r.SenderQualifier, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Sender, i = s[i+1:n], n
+	} else {
+		r.Sender, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.ReceiverQualifier, i = s[i+1:n], n
+	} else {
+		r.ReceiverQualifier, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Receiver, i = s[i+1:n], n
+	} else {
+		r.Receiver, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.InterchangeControl, i = s[i+1:n], n
+	} else {
+		r.InterchangeControl, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Usage, i = s[i+1:n], n
+	} else {
+		r.Usage, i = readString(s, i)
+	}
+	r.Notes = r.Notes[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.Notes)
+		r.Notes = slices.Grow(r.Notes, n)[:k+n]
+		for ; k < len(r.Notes) && i >= 0; k++ {
+			e := &r.Notes[k]
+			if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+				n := i + 1 + int(s[i]>>1)
+				(*e), i = s[i+1:n], n
+			} else {
+				(*e), i = readString(s, i)
+			}
+		}
+	}
+	r.Groups = r.Groups[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 11); n == 0 {
+			break
+		}
+		k := len(r.Groups)
+		r.Groups = slices.Grow(r.Groups, n)[:k+n]
+		for ; k < len(r.Groups) && i >= 0; k++ {
+			e := &r.Groups[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Control, i = s[i+1:n], n
+	} else {
+		r.Control, i = readString(s, i)
+	}
+	i = r.Origin.decodeAt(s, i)
+	r.ToldAt, i = readMicros(s, i)
+	r.Payload, i = readBytes(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *Acknowledgement) Append(b []byte) []byte {
+	b = appendString(b, r.Tenant)
+	b = appendString(b, r.Partner)
+	b = appendString(b, r.Name)
+	b = appendLong(b, int64(r.Line))
+	b = appendString(b, r.SenderQualifier)
+	b = appendString(b, r.Sender)
+	b = appendString(b, r.ReceiverQualifier)
+	b = appendString(b, r.Receiver)
+	b = appendString(b, r.InterchangeControl)
+	b = appendString(b, r.Usage)
+	if len(r.Notes) > 0 {
+		b = appendLong(b, int64(len(r.Notes)))
+	}
+	for k := range r.Notes {
+		e := &r.Notes[k]
+		b = appendString(b, (*e))
+	}
+	b = append(b, 0)
+	if len(r.Groups) > 0 {
+		b = appendLong(b, int64(len(r.Groups)))
+	}
+	for k := range r.Groups {
+		e := &r.Groups[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	b = appendString(b, r.Control)
+	b = r.Origin.Append(b)
+	b = appendLong(b, int64(r.ToldAt))
+	b = appendBytes(b, r.Payload)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Acknowledgement) Clone() Acknowledgement {
+	c := *r
+	c.Tenant = strings.Clone(c.Tenant)
+	c.Partner = strings.Clone(c.Partner)
+	c.Name = strings.Clone(c.Name)
+	c.SenderQualifier = strings.Clone(c.SenderQualifier)
+	c.Sender = strings.Clone(c.Sender)
+	c.ReceiverQualifier = strings.Clone(c.ReceiverQualifier)
+	c.Receiver = strings.Clone(c.Receiver)
+	c.InterchangeControl = strings.Clone(c.InterchangeControl)
+	c.Usage = strings.Clone(c.Usage)
+	c.Notes = slices.Clone(c.Notes)
+	for k := range c.Notes {
+		e := &c.Notes[k]
+		(*e) = strings.Clone((*e))
+	}
+	c.Groups = slices.Clone(c.Groups)
+	for k := range c.Groups {
+		e := &c.Groups[k]
+		*e = e.Clone()
+	}
+	c.Control = strings.Clone(c.Control)
+	c.Origin = c.Origin.Clone()
+	c.Payload = bytes.Clone(c.Payload)
+	return c
+}
+
+func (r *Acknowledgement) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Tenant, s, i, rd)
+	case 1:
+		return planString(&r.Partner, s, i, rd)
+	case 2:
+		return planString(&r.Name, s, i, rd)
+	case 3:
+		return planLong(&r.Line, s, i, rd)
+	case 4:
+		return planString(&r.SenderQualifier, s, i, rd)
+	case 5:
+		return planString(&r.Sender, s, i, rd)
+	case 6:
+		return planString(&r.ReceiverQualifier, s, i, rd)
+	case 7:
+		return planString(&r.Receiver, s, i, rd)
+	case 8:
+		return planString(&r.InterchangeControl, s, i, rd)
+	case 9:
+		return planString(&r.Usage, s, i, rd)
+	case 10:
+		return planSlice(&r.Notes, s, i, rd, planString)
+	case 11:
+		return planSlice(&r.Groups, s, i, rd, (*AcknowledgedGroup).plan)
+	case 12:
+		return planString(&r.Control, s, i, rd)
+	case 13:
+		return r.Origin.plan(s, i, rd)
+	case 14:
+		return planMicros(&r.ToldAt, s, i, rd)
+	case 15:
+		return planBytes(&r.Payload, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Acknowledgement) setDefault(k int) {
+	switch k {
+	case 1:
+		r.Partner = ""
+	case 2:
+		r.Name = ""
+	case 3:
+		r.Line = 0
+	case 4:
+		r.SenderQualifier = ""
+	case 5:
+		r.Sender = ""
+	case 6:
+		r.ReceiverQualifier = ""
+	case 7:
+		r.Receiver = ""
+	case 8:
+		r.InterchangeControl = ""
+	case 9:
+		r.Usage = ""
+	case 10:
+		r.Notes = r.Notes[:0]
+	case 11:
+		r.Groups = r.Groups[:0]
+	case 12:
+		r.Control = ""
+	case 14:
+		r.ToldAt = 0
+	case 15:
+		r.Payload = []byte("")
 	}
 }
 

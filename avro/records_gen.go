@@ -8,6 +8,8 @@ func Names() []string {
 		"waybill.billing.Charge",
 		"waybill.billing.Contract",
 		"waybill.billing.DetentionTerms",
+		"waybill.billing.Invoice",
+		"waybill.billing.InvoiceLine",
 		"waybill.carrier.CarrierStatus",
 		"waybill.common.GeoPoint",
 		"waybill.common.Identifier",
@@ -36,8 +38,12 @@ func Names() []string {
 		"waybill.loads.Stop",
 		"waybill.orders.Order",
 		"waybill.orders.OrderLine",
+		"waybill.platform.AcknowledgedGroup",
+		"waybill.platform.AcknowledgedSet",
+		"waybill.platform.Acknowledgement",
 		"waybill.platform.DeadLetter",
 		"waybill.platform.DeadLetterReplay",
+		"waybill.platform.ElementFault",
 		"waybill.platform.Fence",
 		"waybill.platform.Header",
 		"waybill.platform.PartnerMessage",
@@ -81,6 +87,10 @@ func New(fullName string) (Record, bool) {
 		return new(Contract), true
 	case "waybill.billing.DetentionTerms":
 		return new(DetentionTerms), true
+	case "waybill.billing.Invoice":
+		return new(Invoice), true
+	case "waybill.billing.InvoiceLine":
+		return new(InvoiceLine), true
 	case "waybill.carrier.CarrierStatus":
 		return new(CarrierStatus), true
 	case "waybill.common.GeoPoint":
@@ -137,10 +147,18 @@ func New(fullName string) (Record, bool) {
 		return new(Order), true
 	case "waybill.orders.OrderLine":
 		return new(OrderLine), true
+	case "waybill.platform.AcknowledgedGroup":
+		return new(AcknowledgedGroup), true
+	case "waybill.platform.AcknowledgedSet":
+		return new(AcknowledgedSet), true
+	case "waybill.platform.Acknowledgement":
+		return new(Acknowledgement), true
 	case "waybill.platform.DeadLetter":
 		return new(DeadLetter), true
 	case "waybill.platform.DeadLetterReplay":
 		return new(DeadLetterReplay), true
+	case "waybill.platform.ElementFault":
+		return new(ElementFault), true
 	case "waybill.platform.Fence":
 		return new(Fence), true
 	case "waybill.platform.Header":

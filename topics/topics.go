@@ -70,6 +70,7 @@ const (
 	orderTimeline, gap           = "waybill.correlation.OrderTimeline", "waybill.correlation.Gap"
 	partnerMessage, tick, letter = "waybill.platform.PartnerMessage", "waybill.platform.Tick", "waybill.platform.DeadLetter"
 	letterReplay                 = "waybill.platform.DeadLetterReplay"
+	invoice, acknowledgement     = "waybill.billing.Invoice", "waybill.platform.Acknowledgement"
 )
 
 // What the source systems say.
@@ -81,6 +82,7 @@ var (
 	Assignments     = source("tms.assignments.v1", "tenant, load", "TMS", assignment, Brisk, "Vehicle, trailer and driver per load.")
 	Installations   = source("fleet.installations.v1", "tenant, device", "fleet", installation, Calm, "Devices in vehicles.")
 	CarrierStatuses = source("carrier.statuses.v1", "tenant, SCAC, PRO", "carriers", carrierStatus, Brisk, "Carrier status messages.")
+	CarrierInvoices = source("carrier.invoices.v1", "tenant, SCAC, invoice", "carriers", invoice, Brisk, "Invoices of carriers.")
 	VehicleEvents   = source("telematics.events.v1", "tenant, vehicle", "telematics", vehicleEvent, Brisk, "Doors, ignition, driver terminals.")
 	Deliveries      = source("epod.deliveries.v1", "tenant, load", "ePOD", proofOfDelivery, Brisk, "Proofs of delivery.")
 	Places          = reference("reference.places.v1", "tenant, place", "reference", place, "Places with geofences.")
@@ -105,6 +107,7 @@ var (
 	OrderTimelines = output("correlation.order-timelines.v1", "tenant, order", orderTimeline, "Timeline versions of orders.")
 	Charges        = output("billing.charges.v1", "tenant, shipment", charge, "The charge ledger: billing's contract with us.")
 	Gaps           = output("reconciliation.gaps.v1", "tenant, shipment", gap, "Gaps opened and closed.")
+	Acknowledged   = output("partner.acknowledgements.v1", "tenant, partner", acknowledgement, "What became of partners' interchanges, as X12 997 ready to be sent back.")
 	DeadLetters    = Topic{Name: "waybill.dead-letters.v1", Key: "the dead record's own", Records: []string{letter}, Partitions: 3, Retention: DisputeHorizon, Cleanup: Delete, Owner: "waybill", Latency: Calm, Doc: "Records that could not be used, with reason and raw bytes."}
 	// One partition: replays are few, and a reader of all of them has to know that it saw all. Compacted and so kept for
 	// ever: a mark that went before its letter would let the letter be sent again.
@@ -131,9 +134,9 @@ func output(name Name, key, record, doc string) Topic {
 // All is the catalogue, in the order of the straight line.
 func All() []Topic {
 	return []Topic{
-		PartnerMessages, Orders, WarehouseEvents, Loads, Assignments, Installations, CarrierStatuses, VehicleEvents, Deliveries, Places, ServiceLevels, Contracts,
+		PartnerMessages, Orders, WarehouseEvents, Loads, Assignments, Installations, CarrierStatuses, CarrierInvoices, VehicleEvents, Deliveries, Places, ServiceLevels, Contracts,
 		Positions, ResolveInbox, LoadsInbox, ShipmentsInbox, OrdersInbox,
-		Parked, Milestones, Timelines, OrderTimelines, Charges, Gaps, DeadLetters, DeadLetterReplays,
+		Parked, Milestones, Timelines, OrderTimelines, Charges, Gaps, Acknowledged, DeadLetters, DeadLetterReplays,
 	}
 }
 

@@ -16,17 +16,29 @@ func carrierStatuses(c *avro.CarrierStatus, r reception) (stream.Emits, error) {
 		d.Classifier = c.Classifier
 	}
 	d.StopSequence, d.ReasonCode = c.StopSequence, c.ReasonCode
+	d.PlaceID = c.PlaceID
+	d.local(c.LocalTime)
+	container := d.name(avro.IdentifierKindContainer, "", c.ContainerID)
 	pro := d.name(avro.IdentifierKindPRO, c.Scac, c.PRO)
 	shipment := d.name(avro.IdentifierKindShipment, "", c.ShipmentID)
 	bol := d.name(avro.IdentifierKindBOL, "", c.BOL)
-	d.require(len(d.Identifiers) > 0, "NO_IDENTIFIER", "the carrier status names nothing: set at least one of pro, shipment_id, bol")
+	d.require(len(d.Identifiers) > 0, "NO_IDENTIFIER", "the carrier status names nothing: set at least one of pro, shipment_id, bol, container_id")
 	d.require(len(pro) == 0 || c.Scac != "", "NO_ISSUER", "PRO %q comes without a scac: PRO numbers repeat between carriers, set the carrier's", c.PRO)
 	d.link(pro, shipment, avro.ClassifierActual)
 	d.link(bol, shipment, avro.ClassifierActual)
+	to := shipment
+	if len(to) == 0 {
+		to = bol
+	}
+	d.link(container, to, avro.ClassifierActual)
+	d.link(identifiers(avro.IdentifierKindOrder, "", c.OrderIDs...), shipment, avro.ClassifierActual)
+	d.link(identifiers(avro.IdentifierKindDelivery, "", c.DeliveryNumbers...), shipment, avro.ClassifierActual)
+	d.at(c.Location)
 	d.say("carrier", c.Scac)
 	d.say("equipment", c.EquipmentID)
 	d.say("city", c.City)
 	d.say("region", c.Region)
 	d.say("country", c.Country)
+	d.sayAll(c.Attributes)
 	return d.file()
 }

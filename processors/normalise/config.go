@@ -1,23 +1,20 @@
 package normalise
 
-import (
-	"fmt"
-)
-
 // Config is what an operator may set.
 type Config struct {
 	// MappingDir is a folder of mapping files (*.yaml, *.yml, *.json) for the formats json and csv, beside those that ship
 	// with the binary. Empty: none.
 	MappingDir string
+	// CodeDir is a folder of code tables (*.yaml, *.yml, *.json) for the formats x12 and iftsta, beside those that ship with
+	// the binary. Empty: none.
+	CodeDir string
 }
 
-// DefaultConfig has no mappings of its own.
+// DefaultConfig has no mappings and code tables of its own.
 func DefaultConfig() Config { return Config{} }
 
-// Validate reads the mappings and reports every fault at once.
+// Validate reads mappings and code tables and reports every fault at once.
 func (c Config) Validate() error {
-	if _, err := adapters(c); err != nil {
-		return fmt.Errorf("normalise.mapping_dir: %w", err)
-	}
-	return nil
+	_, err := adapters(c)
+	return err
 }

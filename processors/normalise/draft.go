@@ -15,8 +15,9 @@ import (
 
 // reception is when and where a record reached us: what a fact keeps of its journey, none of it part of its identity.
 type reception struct {
-	at     avro.Micros // the broker's time
-	origin avro.Origin
+	at       avro.Micros // the broker's time, or when a partner's gateway first had it
+	appended avro.Micros // the broker's time, of partner messages
+	origin   avro.Origin
 }
 
 func receptionOf[V any](ev stream.Event[V]) reception {
@@ -113,6 +114,24 @@ func (d *draft) say(key, value string) {
 	if value != "" {
 		d.Attributes = append(d.Attributes, avro.KV{K: key, V: value})
 	}
+}
+
+// sayAll adds attributes.
+func (d *draft) sayAll(list []avro.KV) {
+	for _, kv := range list {
+		d.say(kv.K, kv.V)
+	}
+}
+
+// local marks what happened at a local time whose zone is not known: the fact keeps its code and tells no milestone, since a
+// milestone has a time. occurred_at is the earliest it can be.
+func (d *draft) local(wall string) {
+	if wall == "" {
+		return
+	}
+	d.say("milestone", d.Milestone.String())
+	d.say("local_time", wall)
+	d.Milestone, d.Code = avro.MilestoneCodeUnmapped, d.Code+" at "+wall+", zone unknown"
 }
 
 // at sets where it was said.

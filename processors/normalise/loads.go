@@ -32,6 +32,7 @@ func loads(l *avro.Load, r reception) (stream.Emits, error) {
 		d.link(load, shipment, avro.ClassifierPlanned)
 		d.references(s, l.Carrier, shipment)
 	}
+	d.sayAll(l.Remarks)
 	d.Load = avro.Some(*l)
 	return d.file()
 }

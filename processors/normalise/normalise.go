@@ -23,14 +23,14 @@ func New(cfg Config) stream.Spec {
 		Name: Name,
 		Feeds: []topics.Topic{
 			topics.PartnerMessages, topics.Orders, topics.WarehouseEvents, topics.Loads, topics.Assignments, topics.Installations,
-			topics.CarrierStatuses, topics.VehicleEvents, topics.Deliveries, topics.Places, topics.ServiceLevels, topics.Contracts,
+			topics.CarrierStatuses, topics.CarrierInvoices, topics.VehicleEvents, topics.Deliveries, topics.Places, topics.ServiceLevels, topics.Contracts,
 		},
 		Inputs: []stream.Input[none]{
 			stream.On(p.onMessage), stream.On(handled(orders)), stream.On(handled(warehouseEvents)), stream.On(handled(loads)),
-			stream.On(handled(assignments)), stream.On(handled(installations)), stream.On(handled(carrierStatuses)),
+			stream.On(handled(assignments)), stream.On(handled(installations)), stream.On(handled(carrierStatuses)), stream.On(handled(invoices)),
 			stream.On(handled(vehicleEvents)), stream.On(handled(deliveries)), stream.On(handled(positions)),
 			stream.On(handled(places)), stream.On(handled(serviceLevels)), stream.On(handled(contracts)),
 		},
-		Outputs: []topics.Name{topics.ResolveInbox.Name, topics.Positions.Name, topics.LoadsInbox.Name, topics.ShipmentsInbox.Name},
+		Outputs: []topics.Name{topics.ResolveInbox.Name, topics.Positions.Name, topics.LoadsInbox.Name, topics.ShipmentsInbox.Name, topics.Acknowledged.Name, topics.PartnerMessages.Name},
 	})
 }

@@ -27,6 +27,7 @@ func orders(o *avro.Order, r reception) (stream.Emits, error) {
 		d.link(d.name(avro.IdentifierKindOrderLine, o.Issuer, l.LineID), order, avro.ClassifierActual)
 	}
 	d.link(d.name(avro.IdentifierKindDelivery, "", o.DeliveryNumbers...), order, avro.ClassifierActual)
+	d.sayAll(o.Remarks)
 	d.Order = avro.Some(*o)
 	return d.file()
 }

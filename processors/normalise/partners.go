@@ -10,6 +10,9 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
+	"waybill/processors/normalise/edi"
+	"waybill/processors/normalise/edi/edifact"
+	"waybill/processors/normalise/edi/x12"
 	"waybill/processors/normalise/hsl"
 	"waybill/processors/normalise/mapped"
 	"waybill/processors/normalise/ocel"
@@ -35,14 +38,22 @@ func adapters(cfg Config) (map[string]adapter.Adapter, error) {
 	h, errH := hsl.New()
 	t, errT := traccar.New()
 	m, errM := mapped.New(cfg.MappingDir)
+	if errM != nil {
+		errM = fmt.Errorf("normalise.mapping_dir: %w", errM)
+	}
+	tables, errE := edi.New(cfg.CodeDir)
+	if errE != nil {
+		errE = fmt.Errorf("normalise.code_dir: %w", errE)
+	}
 	return map[string]adapter.Adapter{
 		ocel.Format: o, hsl.Format: h, traccar.Format: t, mapped.CSV: m, mapped.JSON: m, adapter.Oversize: oversize{},
-	}, errors.Join(errO, errH, errT, errM)
+		x12.Format: x12.New(tables), edifact.Format: edifact.New(tables),
+	}, errors.Join(errO, errH, errT, errM, errE)
 }
 
 // Formats lists the formats of partner messages, sorted.
 func Formats() []string {
-	return []string{mapped.CSV, hsl.Format, mapped.JSON, ocel.Format, traccar.Format}
+	return []string{mapped.CSV, hsl.Format, edifact.Format, mapped.JSON, ocel.Format, traccar.Format, x12.Format}
 }
 
 func (p *partners) onMessage(_ context.Context, _ string, ev stream.Event[avro.PartnerMessage], _ none) (stream.Emits, error) {
@@ -58,21 +69,51 @@ func (p *partners) onMessage(_ context.Context, _ string, ev stream.Event[avro.P
 	if !ok {
 		return out, fault.Poisonf("UNKNOWN_FORMAT", "%s has a format that no adapter reads: there are %s", adapter.Where(msg), strings.Join(Formats(), ", "))
 	}
-	said, err := a.Adapt(msg)
-	if err != nil {
-		return out, fmt.Errorf("adapt %s message: %w", msg.Format, err)
-	}
 	r := receptionOf(ev)
+	r.appended = r.at
 	r.origin.RawHash = hash(msg.Payload)
 	if msg.ReceivedAt != 0 {
 		r.at = msg.ReceivedAt
 	}
-	for _, rec := range said {
-		if err := tell(&out, rec, msg, r); err != nil {
-			return out, fmt.Errorf("adapt %s: %w", adapter.Where(msg), err)
-		}
+	if err := adapt(&out, a, msg, r); err != nil {
+		return out, fmt.Errorf("adapt %s message: %w", msg.Format, err)
 	}
 	return out, nil
+}
+
+// adapt tells what a payload says; of one that has parts, what those say that can be taken in.
+func adapt(out *stream.Emits, a adapter.Adapter, msg *avro.PartnerMessage, r reception) error {
+	parted, ok := a.(adapter.Parted)
+	if !ok {
+		said, err := a.Adapt(msg)
+		if err != nil {
+			return err
+		}
+		return tellAll(out, said, msg, r)
+	}
+	received := *msg
+	received.ReceivedAt = r.at // a part that is sent again was first seen now
+	rest, err := parted.AdaptParts(&received, func(said []avro.Record) error {
+		var part stream.Emits
+		if err := tellAll(&part, said, &received, r); err != nil {
+			return err
+		}
+		out.Records = append(out.Records, part.Records...)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return tellAll(out, rest, &received, r)
+}
+
+func tellAll(out *stream.Emits, said []avro.Record, msg *avro.PartnerMessage, r reception) error {
+	for _, rec := range said {
+		if err := tell(out, rec, msg, r); err != nil {
+			return fmt.Errorf("adapt %s: %w", adapter.Where(msg), err)
+		}
+	}
+	return nil
 }
 
 func hash(payload []byte) string {
@@ -109,6 +150,12 @@ func dispatch(rec avro.Record, msg *avro.PartnerMessage, r reception) (stream.Em
 		return vehicleEvents(v, r)
 	case *avro.ProofOfDelivery:
 		return deliveries(v, r)
+	case *avro.Invoice:
+		return invoices(v, r)
+	case *avro.Acknowledgement:
+		return acknowledgements(v, r)
+	case *avro.PartnerMessage:
+		return again(v)
 	}
 	return stream.Emits{}, fmt.Errorf("adapter gave a %s, which has no way to go", rec.AvroName())
 }

@@ -12,6 +12,7 @@ func warehouseEvents(e *avro.WarehouseEvent, r reception) (stream.Emits, error) 
 		tenant: e.Tenant, partner: e.Partner, eventID: e.EventID, system: avro.SourceSystemWMS, occurred: e.OccurredAt, received: e.ReceivedAt,
 	}, r)
 	d.milestone(e.Milestone, e.Milestone.String())
+	d.local(e.LocalTime)
 	d.PlaceID, d.ReasonCode, d.Quantity = e.PlaceID, e.ReasonCode, e.Quantity
 	if e.Milestone == avro.MilestoneCodeShipConfirmed {
 		d.name(avro.IdentifierKindShipment, "", e.ShipmentID)
@@ -24,6 +25,7 @@ func warehouseEvents(e *avro.WarehouseEvent, r reception) (stream.Emits, error) 
 	})
 	d.require(len(d.Identifiers) > 0, "NO_IDENTIFIER", "the scan names nothing: set at least one of sscc, order_line_ids, delivery_number, order_id, bol, shipment_id, load_id")
 	d.name(avro.IdentifierKindTrailer, "", e.TrailerID)
+	d.sayAll(e.Attributes)
 	return d.file()
 }
 

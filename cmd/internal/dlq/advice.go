@@ -40,6 +40,11 @@ var advice = map[string]string{
 	"NO_MAPPING":     "The mapping that the message asks for is not there. Put it into the folder processors.normalise.mapping_dir of `waybill run`, restart, then replay.",
 	"BAD_FIELDS":     "Fields of the payload do not fit the mapping. Where the mapping is wrong, mend it, restart `waybill run` and replay; where the payload is, have the partner send it anew.",
 	"BAD_CSV":        "The row is no CSV as its header says: often a quote or a comma too many, or a header line of another file. Mend the file and send it anew.",
+	"BAD_SEGMENTS":   "Elements of the transaction set are at fault; the causes name segment, element and what to do. The partner was told by a 997 where he sent an interchange: he sends the set anew. Where a code table is at fault, mend it in the folder processors.normalise.code_dir of `waybill run`, restart, then replay.",
+	"UNKNOWN_SET":    "No adapter reads this transaction set or message. Have the partner stop sending it, or run a version that reads it and replay.",
+	"NO_TRAILER":     "The set does not end, so part of it may be missing. Have the partner send it anew; replaying it dies again.",
+	"BAD_X12":        "The payload is no X12 interchange and no transaction set. Mend the feed and send it anew; replaying it dies again.",
+	"BAD_EDIFACT":    "The payload is no EDIFACT interchange and no message. Mend the feed and send it anew; replaying it dies again.",
 	"BAD_LINE":       "The line is not of the format. Mend the feed and send it anew; replaying it dies again.",
 	"BAD_JSON":       "The payload is not one JSON object of the format. Mend the feed and send it anew; replaying it dies again.",
 

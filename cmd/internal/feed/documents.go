@@ -11,6 +11,24 @@ import (
 	"waybill/avro"
 )
 
+// whole gives a file as one message.
+func (f *file) whole() iter.Seq2[*avro.PartnerMessage, error] {
+	return f.read(func(p *pieces, yield func(*avro.PartnerMessage, error) bool) error {
+		x := piece{line: 1}
+		var part [64 << 10]byte
+		for {
+			n, err := p.r.Read(part[:])
+			x.add(part[:n]...)
+			if errors.Is(err, io.EOF) && x.size > 0 {
+				yield(f.message(x, ""), nil)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	})
+}
+
 // documents gives a JSON file's documents: the elements of a list, the lines of a file of lines, or the file itself where it
 // is one document over several lines.
 func (f *file) documents() iter.Seq2[*avro.PartnerMessage, error] {

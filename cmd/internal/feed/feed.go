@@ -18,6 +18,8 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
+	"waybill/processors/normalise/edi/edifact"
+	"waybill/processors/normalise/edi/x12"
 	"waybill/processors/normalise/hsl"
 	"waybill/processors/normalise/mapped"
 	"waybill/processors/normalise/ocel"
@@ -55,6 +57,8 @@ func forms() map[string]form {
 		traccar.Format: {[]string{".json", ".jsonl", ".ndjson"}, (*file).documents},
 		mapped.JSON:    {[]string{".json", ".jsonl", ".ndjson"}, (*file).documents},
 		mapped.CSV:     {[]string{".csv"}, (*file).rows},
+		x12.Format:     {[]string{".edi", ".x12", ".txt"}, (*file).whole},
+		edifact.Format: {[]string{".edi", ".edifact", ".txt"}, (*file).whole},
 	}
 }
 

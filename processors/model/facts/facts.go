@@ -78,17 +78,26 @@ func (c *form) body(f *avro.Fact) {
 	if f.Order.Ok {
 		o := f.Order.V
 		o.EventID, o.ReceivedAt = "", 0
-		text(c, "order", o.Append(nil))
+		text(c, "order", since(o.Append(nil), len(o.Remarks)))
 	}
 	if f.Load.Ok {
 		l := f.Load.V
 		l.EventID, l.ReceivedAt = "", 0
-		text(c, "load", l.Append(nil))
+		text(c, "load", since(l.Append(nil), len(l.Remarks)))
 	}
 	if f.Stay.Ok {
 		var room [64]byte
 		text(c, "stay", f.Stay.V.Append(room[:0]))
 	}
+}
+
+// since leaves out remarks that are empty: they came to the schema later, at its end, as one zero byte, and must not change the ids
+// of what was said before.
+func since(encoded []byte, remarks int) []byte {
+	if remarks == 0 {
+		return encoded[:len(encoded)-1]
+	}
+	return encoded
 }
 
 // form is the canonical form: name=value parts, each after its length; what is empty is left out.

@@ -17,6 +17,29 @@ type Adapter interface {
 	Adapt(msg *avro.PartnerMessage) ([]avro.Record, error)
 }
 
+// Parted is an Adapter of payloads that hold parts which stand for themselves, such as the transaction sets of an interchange:
+// one that is refused does not hold up the others.
+type Parted interface {
+	Adapter
+	// AdaptParts gives take what each part says, in order. Where take's error is poison the part is refused as if it could not
+	// be read; any other error ends the work and is returned. What AdaptParts returns is what is to be told of the payload as
+	// a whole: acknowledgements, and each refused part as a PartnerMessage of its own, to be refused again alone.
+	AdaptParts(msg *avro.PartnerMessage, take func([]avro.Record) error) ([]avro.Record, error)
+}
+
+// Whole adapts a payload of parts where none is taken in: what the parts say, and then what is told of the payload.
+func Whole(a Parted, msg *avro.PartnerMessage) ([]avro.Record, error) {
+	var out []avro.Record
+	rest, err := a.AdaptParts(msg, func(said []avro.Record) error {
+		out = append(out, said...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return append(out, rest...), nil
+}
+
 // MaxPayload is the largest payload in bytes that an adapter takes apart: what fits a Kafka record.
 const MaxPayload = 1 << 20
 

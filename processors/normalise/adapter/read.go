@@ -65,6 +65,17 @@ func Scaled(text string, scale float64, low, high int64) (int64, error) {
 	return int64(v), nil
 }
 
+// Exact reads a decimal of up to 14 digits before the point and 4 after it, as an unscaled quantity.
+func Exact(text string) (avro.Unscaled, error) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	digits := strings.TrimPrefix(whole, "-")
+	if digits == "" || len(digits) > 14 || len(fraction) > avro.QuantityValueScale || strings.Trim(digits+fraction, "0123456789") != "" {
+		return 0, fmt.Errorf("%s is no number of up to 14 digits before the point and %d after it", Quote(text), avro.QuantityValueScale)
+	}
+	n, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", avro.QuantityValueScale-len(fraction)), 10, 64)
+	return avro.Unscaled(n), err
+}
+
 // Zoned are the ways that instants with a zone are written: RFC 3339, and older Traccar's and many others' offset without
 // a colon. Fractions of a second are read after either.
 var Zoned = []string{time.RFC3339, "2006-01-02T15:04:05Z0700"}

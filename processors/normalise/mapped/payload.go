@@ -9,7 +9,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -184,22 +183,11 @@ func (p *payload) quantity(q quantity) avro.Opt[avro.Quantity] {
 		p.text(q.Unit)
 		return avro.Opt[avro.Quantity]{}
 	}
-	n, err := exact(v)
+	n, err := adapter.Exact(v)
 	if err != nil {
 		p.Addf(q.From, "%v", err)
 	}
 	return avro.Some(avro.Quantity{Value: n, Unit: p.text(q.Unit)})
-}
-
-// exact reads a decimal of up to 14 digits before the point and 4 after it.
-func exact(v string) (avro.Unscaled, error) {
-	whole, fraction, _ := strings.Cut(v, ".")
-	digits := strings.TrimPrefix(whole, "-")
-	if digits == "" || len(digits) > 14 || len(fraction) > avro.QuantityValueScale || strings.Trim(digits+fraction, "0123456789") != "" {
-		return 0, fmt.Errorf("%s is no number of up to 14 digits before the point and %d after it", adapter.Quote(v), avro.QuantityValueScale)
-	}
-	n, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", avro.QuantityValueScale-len(fraction)), 10, 64)
-	return avro.Unscaled(n), err
 }
 
 // unused reports the fields that the mapping does not account for.
