@@ -5,7 +5,8 @@ package avro
 import "strings"
 
 // What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to
-// shipment; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.
+// shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement
+// documents to order.
 type IdentifierKind int32
 
 // The symbols of waybill.common.IdentifierKind.
@@ -33,6 +34,7 @@ const (
 	IdentifierKindProduct                            // PRODUCT
 	IdentifierKindEquipment                          // EQUIPMENT
 	IdentifierKindParty                              // PARTY
+	IdentifierKindItem                               // ITEM
 )
 
 var identifierKindSymbols = [...]string{
@@ -59,6 +61,7 @@ var identifierKindSymbols = [...]string{
 	"PRODUCT",
 	"EQUIPMENT",
 	"PARTY",
+	"ITEM",
 }
 
 // String is the symbol as the schema writes it.
@@ -116,17 +119,17 @@ func (*Identifier) AvroName() string { return "waybill.common.Identifier" }
 
 // AvroSchema implements [Record].
 func (*Identifier) AvroSchema() string {
-	return `{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]}`
+	return `{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]}`
 }
 
 func (r *Identifier) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
 
 // decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
 func (r *Identifier) decodeAt(s string, i int) int {
-	if uint(i) < uint(len(s)) && s[i] < 46 && s[i]&1 == 0 {
+	if uint(i) < uint(len(s)) && s[i] < 48 && s[i]&1 == 0 {
 		r.Kind, i = IdentifierKind(s[i]>>1), i+1
 	} else {
-		r.Kind, i = readEnum[IdentifierKind](s, i, 23)
+		r.Kind, i = readEnum[IdentifierKind](s, i, 24)
 	}
 	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
 		n := i + 1 + int(s[i]>>1)

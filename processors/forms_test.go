@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -30,23 +31,29 @@ const formsFile = "testdata/forms.txt"
 
 const formsHead = `# What each stage keeps: stage, store, kind, record, version, fingerprint of its schema. State directories and changelogs hold values
 # of these forms, so a form changes only together with its version, by stream.Migrated. Stores that are no more stay listed: one that
-# comes back under an old name meets old values. go test ./processors -run Forms -rewrite accepts what is allowed.
+# comes back under an old name meets old values. Of an enum a value holds the symbol's place: symbols are added at the end. go test ./processors -run Forms -rewrite accepts what is allowed.
 `
 
 // The schema of a state record never changes without its store's version: what lies in state directories would be read wrongly.
 func TestFormsOfStateChangeWithTheirVersionAlone(t *testing.T) {
-	old, err := readForms()
+	old, oldEnums, err := readForms()
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, faults := compareForms(old, formsOf(t, processors.All(processors.DefaultConfig())))
+	specs := processors.All(processors.DefaultConfig())
+	nowEnums, err := enums(specs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, faults := compareForms(old, formsOf(t, specs))
+	faults = append(faults, compareEnums(oldEnums, nowEnums)...)
 	for _, f := range faults {
 		t.Error(f)
 	}
 	switch {
-	case len(faults) > 0 || slices.Equal(list, old):
+	case len(faults) > 0 || slices.Equal(list, old) && maps.Equal(oldEnums, nowEnums):
 	case *rewrite:
-		writeForms(t, list)
+		writeForms(t, list, nowEnums)
 	default:
 		t.Errorf("%s is out of date: run go test ./processors -run Forms -rewrite, and commit it", formsFile)
 	}
@@ -91,8 +98,51 @@ func formsOf(t *testing.T, specs []stream.Spec) (list []form) {
 	return list
 }
 
+// enums gives the symbols of the enums that stored values hold. A value holds a symbol's place, so that one that comes to
+// the end of the list changes no value that is kept.
+func enums(specs []stream.Spec) (map[string]string, error) {
+	out := map[string]string{}
+	var find func(v any)
+	find = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if v["type"] == "enum" {
+				out[fmt.Sprint(v["namespace"], ".", v["name"])] = strings.Trim(strings.ReplaceAll(fmt.Sprint(v["symbols"]), " ", ","), "[]")
+			}
+			for _, x := range v {
+				find(x)
+			}
+		case []any:
+			for _, x := range v {
+				find(x)
+			}
+		}
+	}
+	for _, spec := range specs {
+		for _, s := range spec.Stores() {
+			var v any
+			if err := json.Unmarshal([]byte(s.Schema), &v); err != nil {
+				return nil, err
+			}
+			find(v)
+		}
+	}
+	return out, nil
+}
+
+// compareEnums gives a fault for each enum whose list does not begin as it was.
+func compareEnums(old, now map[string]string) (faults []string) {
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		if is, ok := now[name]; ok && is != old[name] && !strings.HasPrefix(is, old[name]+",") {
+			faults = append(faults, fmt.Sprintf("enum %s has symbols %s, which do not begin as they were, %s: add symbols at the end alone", name, is, old[name]))
+		}
+	}
+	return faults
+}
+
 // meaningless are the attributes of a schema that change no value and no meaning of one that is kept.
-var meaningless = []string{"doc", "aliases", "default", "order"}
+// The symbols of enums are compared by themselves.
+var meaningless = []string{"doc", "aliases", "default", "order", "symbols"}
 
 func fingerprint(schema string) (string, error) {
 	var v any
@@ -120,30 +170,39 @@ func bare(v any) any {
 	return v
 }
 
-func readForms() ([]form, error) {
+func readForms() ([]form, map[string]string, error) {
 	b, err := os.ReadFile(formsFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	var list []form
+	enums := map[string]string{}
 	for line := range strings.Lines(string(b)) {
 		if strings.HasPrefix(line, "#") {
 			continue
 		}
+		if rest, ok := strings.CutPrefix(line, "enum "); ok {
+			name, symbols, _ := strings.Cut(strings.TrimSpace(rest), " ")
+			enums[name] = symbols
+			continue
+		}
 		var f form
 		if _, err := fmt.Sscan(line, &f.stage, &f.store, &f.kind, &f.record, &f.version, &f.schema); err != nil {
-			return nil, fmt.Errorf("%s: line %q: %w", formsFile, line, err)
+			return nil, nil, fmt.Errorf("%s: line %q: %w", formsFile, line, err)
 		}
 		list = append(list, f)
 	}
-	return list, err
+	return list, enums, err
 }
 
-func writeForms(t *testing.T, list []form) {
+func writeForms(t *testing.T, list []form, enums map[string]string) {
 	t.Helper()
 	b := bytes.NewBufferString(formsHead)
 	for _, f := range list {
 		fmt.Fprintln(b, f.stage, f.store, f.kind, f.record, f.version, f.schema)
+	}
+	for _, name := range slices.Sorted(maps.Keys(enums)) {
+		fmt.Fprintln(b, "enum", name, enums[name])
 	}
 	if err := os.WriteFile(formsFile, b.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
@@ -175,6 +234,12 @@ func TestFormsAreCompared(t *testing.T) {
 		list, faults := compareForms(c.old, c.now)
 		if (len(faults) > 0) != c.fault || !c.fault && !slices.Equal(list, c.want) {
 			t.Errorf("%s: %v, faults %q", c.name, list, faults)
+		}
+	}
+	was := map[string]string{"E": "A,B"}
+	for symbols, fault := range map[string]bool{"A,B": false, "A,B,C": false, "B,A": true, "A": true, "A,BC": true, "A,X,B": true} {
+		if faults := compareEnums(was, map[string]string{"E": symbols}); (len(faults) > 0) != fault {
+			t.Errorf("symbols %s after A,B: faults %q", symbols, faults)
 		}
 	}
 	same, _ := fingerprint(`{"type":"record","name":"R","doc":"x","fields":[{"name":"f","type":"long","default":0}]}`)

@@ -242,3 +242,27 @@ func TestGapOfALaggingTickIsMarked(t *testing.T) {
 		}
 	}
 }
+
+// A fact that another supersedes is on no timeline, whichever of the two comes first; it is kept.
+func TestSupersededFactsDoNotStand(t *testing.T) {
+	wrong := milestone(avro.MilestoneCodeShipConfirmed, wms, clock(9, 0), shipment)
+	wrong.Code = "by mistake"
+	first := file(wrong)
+	correction := avro.Fact{Source: wms, Classifier: avro.ClassifierActual, OccurredAt: clock(11, 0), Code: "errorDeclaration", Identifiers: []avro.Identifier{shipment}, Supersedes: []string{first[0].Value.(*avro.Fact).FactID}}
+	confirmed := func(script []sim.Message) (n int) {
+		for _, e := range timelines(run(t, sim.Options{}, script))["S1"].Entries {
+			if e.Milestone == avro.MilestoneCodeShipConfirmed && e.OccurredAt == clock(9, 0) {
+				n++
+			}
+		}
+		return n
+	}
+	if n := confirmed(append(oneTruck(), first...)); n != 1 {
+		t.Fatalf("the fact is on the timeline %d times before it is corrected, want once", n)
+	}
+	for _, order := range [][]sim.Message{append(slices.Clone(first), file(correction)...), append(file(correction), first...)} {
+		if n := confirmed(append(oneTruck(), order...)); n != 0 {
+			t.Errorf("the superseded fact is on the timeline %d times", n)
+		}
+	}
+}

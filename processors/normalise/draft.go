@@ -152,7 +152,7 @@ func (d *draft) file() (stream.Emits, error) {
 	if err := d.checkSize(); err != nil {
 		return out, err
 	}
-	sortLinks(&d.Fact)
+	hops.SortLinks(&d.Fact)
 	facts.Seal(&d.Fact)
 	hops.Send(&out, &d.Fact)
 	return out, nil

@@ -13,6 +13,7 @@ import (
 	"waybill/processors/normalise/edi"
 	"waybill/processors/normalise/edi/edifact"
 	"waybill/processors/normalise/edi/x12"
+	"waybill/processors/normalise/epcis"
 	"waybill/processors/normalise/hsl"
 	"waybill/processors/normalise/mapped"
 	"waybill/processors/normalise/ocel"
@@ -38,6 +39,7 @@ func adapters(cfg Config) (map[string]adapter.Adapter, error) {
 	h, errH := hsl.New()
 	t, errT := traccar.New()
 	m, errM := mapped.New(cfg.MappingDir)
+	ev, errV := epcis.New(cfg.MappingDir)
 	if errM != nil {
 		errM = fmt.Errorf("normalise.mapping_dir: %w", errM)
 	}
@@ -48,12 +50,13 @@ func adapters(cfg Config) (map[string]adapter.Adapter, error) {
 	return map[string]adapter.Adapter{
 		ocel.Format: o, hsl.Format: h, traccar.Format: t, mapped.CSV: m, mapped.JSON: m, adapter.Oversize: oversize{},
 		x12.Format: x12.New(tables), edifact.Format: edifact.New(tables),
-	}, errors.Join(errO, errH, errT, errM, errE)
+		epcis.Format: ev,
+	}, errors.Join(errO, errH, errT, errM, errE, errV)
 }
 
 // Formats lists the formats of partner messages, sorted.
 func Formats() []string {
-	return []string{mapped.CSV, hsl.Format, edifact.Format, mapped.JSON, ocel.Format, traccar.Format, x12.Format}
+	return []string{mapped.CSV, epcis.Format, hsl.Format, edifact.Format, mapped.JSON, ocel.Format, traccar.Format, x12.Format}
 }
 
 func (p *partners) onMessage(_ context.Context, _ string, ev stream.Event[avro.PartnerMessage], _ none) (stream.Emits, error) {

@@ -30,7 +30,7 @@ func (f *file) whole() iter.Seq2[*avro.PartnerMessage, error] {
 }
 
 // documents gives a JSON file's documents: the elements of a list, the lines of a file of lines, or the file itself where it
-// is one document over several lines.
+// is one document over several lines, or XML.
 func (f *file) documents() iter.Seq2[*avro.PartnerMessage, error] {
 	return f.read(func(p *pieces, yield func(*avro.PartnerMessage, error) bool) error {
 		p.r = bufio.NewReaderSize(p.r, MaxPayload+1)
@@ -42,7 +42,7 @@ func (f *file) documents() iter.Seq2[*avro.PartnerMessage, error] {
 		switch {
 		case bytes.HasPrefix(text, []byte("[")):
 			return f.elements(p.r, yield)
-		case len(start) <= MaxPayload && bytes.ContainsRune(text, '\n') && json.Valid(text):
+		case len(start) <= MaxPayload && (bytes.HasPrefix(text, []byte("<")) || bytes.ContainsRune(text, '\n') && json.Valid(text)):
 			yield(f.message(piece{text: bytes.Clone(text), size: int64(len(text)), line: 1}, ""), nil)
 			return nil
 		}

@@ -20,6 +20,7 @@ import (
 	"waybill/processors/normalise/adapter"
 	"waybill/processors/normalise/edi/edifact"
 	"waybill/processors/normalise/edi/x12"
+	"waybill/processors/normalise/epcis"
 	"waybill/processors/normalise/hsl"
 	"waybill/processors/normalise/mapped"
 	"waybill/processors/normalise/ocel"
@@ -54,6 +55,7 @@ func forms() map[string]form {
 	return map[string]form{
 		ocel.Format:    {[]string{".csv"}, (*file).rows},
 		hsl.Format:     {[]string{".dump"}, (*file).lines},
+		epcis.Format:   {[]string{".jsonld", ".json", ".xml"}, (*file).documents},
 		traccar.Format: {[]string{".json", ".jsonl", ".ndjson"}, (*file).documents},
 		mapped.JSON:    {[]string{".json", ".jsonl", ".ndjson"}, (*file).documents},
 		mapped.CSV:     {[]string{".csv"}, (*file).rows},

@@ -34,11 +34,23 @@ func Put(set *Store, f *avro.Fact) bool {
 	return true
 }
 
-// Standing gives the facts that stand, in order of their names.
+// Standing gives the facts that stand, in order of their names: those of no void series that no fact of the set supersedes.
+// Who superseded whom first does not matter, and what was superseded stays in the set.
 func Standing(set *Store) iter.Seq[*avro.Fact] {
 	return func(yield func(*avro.Fact) bool) {
+		var standing []*avro.Fact
+		superseded := map[string]bool{}
 		for _, f := range set.All() {
-			if !f.Void && !yield(f) {
+			if f.Void {
+				continue
+			}
+			standing = append(standing, f)
+			for _, id := range f.Supersedes {
+				superseded[id] = true
+			}
+		}
+		for _, f := range standing {
+			if !superseded[f.FactID] && !yield(f) {
 				return
 			}
 		}

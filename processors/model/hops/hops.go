@@ -1,9 +1,10 @@
-// Package hops holds the typed, one-way hops between identifiers: device to vehicle to load to shipment; SSCC, container,
-// delivery, BOL, PRO and order line to shipment; procurement documents to their order. Two identifiers are never merged
+// Package hops holds the typed, one-way hops between identifiers: device to vehicle to load to shipment; item to SSCC; SSCC,
+// container, delivery, BOL, PRO and order line to shipment; procurement documents to their order. Two identifiers are never merged
 // into one key: a union of keys would join strangers.
 package hops
 
 import (
+	"cmp"
 	"slices"
 
 	"waybill/avro"
@@ -25,14 +26,15 @@ var rank = map[avro.IdentifierKind]int{
 	avro.IdentifierKindRequisition:  7,
 	avro.IdentifierKindQuotation:    8,
 	avro.IdentifierKindOrderLine:    9,
-	avro.IdentifierKindSSCC:         10,
-	avro.IdentifierKindContainer:    11,
-	avro.IdentifierKindDelivery:     12,
-	avro.IdentifierKindBOL:          13,
-	avro.IdentifierKindPRO:          14,
-	avro.IdentifierKindOrder:        15,
-	avro.IdentifierKindLoad:         16,
-	avro.IdentifierKindShipment:     17,
+	avro.IdentifierKindItem:         10,
+	avro.IdentifierKindSSCC:         11,
+	avro.IdentifierKindContainer:    12,
+	avro.IdentifierKindDelivery:     13,
+	avro.IdentifierKindBOL:          14,
+	avro.IdentifierKindPRO:          15,
+	avro.IdentifierKindOrder:        16,
+	avro.IdentifierKindLoad:         17,
+	avro.IdentifierKindShipment:     18,
 }
 
 // Routed says whether facts are filed under identifiers of the kind.
@@ -50,6 +52,17 @@ func Link(a, b avro.Identifier, classifier avro.Classifier) (avro.Link, bool) {
 		a, b = b, a
 	}
 	return avro.Link{From: a, To: b, Classifier: classifier}, true
+}
+
+// SortLinks orders links and drops repeated ones: a source that lists the same units in another order says the same.
+func SortLinks(f *avro.Fact) {
+	slices.SortFunc(f.Links, compareLinks)
+	f.Links = slices.CompactFunc(f.Links, func(a, b avro.Link) bool { return compareLinks(a, b) == 0 })
+}
+
+func compareLinks(a, b avro.Link) int {
+	return cmp.Or(ids.Compare(a.From, b.From), ids.Compare(a.To, b.To), cmp.Compare(a.Classifier, b.Classifier),
+		cmp.Compare(a.ValidFrom.V, b.ValidFrom.V), cmp.Compare(a.ValidTo.V, b.ValidTo.V))
 }
 
 // Nodes are the identifiers that a fact is filed under, each once, in the fact's order. A fact without any is filed under

@@ -27,7 +27,7 @@ type Policy struct {
 const DefaultTolerance = 30 * time.Minute
 
 // narrow are the kinds that make an entry one of a part: a container's loading is not the shipment's.
-var narrow = []avro.IdentifierKind{avro.IdentifierKindSSCC, avro.IdentifierKindContainer, avro.IdentifierKindOrderLine}
+var narrow = []avro.IdentifierKind{avro.IdentifierKindSSCC, avro.IdentifierKindContainer, avro.IdentifierKindOrderLine, avro.IdentifierKindItem}
 
 // recurring milestones happen again and again: each report with its own time is an entry of its own.
 var recurring = map[avro.MilestoneCode]bool{
@@ -37,6 +37,7 @@ var recurring = map[avro.MilestoneCode]bool{
 	avro.MilestoneCodeTerminalArrived: true, avro.MilestoneCodeTerminalDeparted: true, avro.MilestoneCodeDoorOpened: true, avro.MilestoneCodeDoorClosed: true,
 	avro.MilestoneCodeSignedOn: true, avro.MilestoneCodeSignedOff: true, avro.MilestoneCodeVehicleReported: true, avro.MilestoneCodeGoodsReceived: true,
 	avro.MilestoneCodeInvoiced: true, avro.MilestoneCodeInvoiceMatched: true, avro.MilestoneCodePaid: true, avro.MilestoneCodeQuotationRequested: true,
+	avro.MilestoneCodeShipVoided: true,
 }
 
 // Recurs says whether a milestone may happen again, so that its time is part of which one it is.

@@ -50,7 +50,7 @@ func (a *Adapter) add(from fs.FS, where string) []error {
 	}
 	var errs []error
 	for _, e := range entries {
-		if !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(e.Name())) {
+		if !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(e.Name())) || strings.HasSuffix(e.Name(), adapter.TableSuffix) {
 			continue
 		}
 		if err := a.read(from, e.Name()); err != nil {
