@@ -47,6 +47,7 @@ var advice = map[string]string{
 	"BAD_EDIFACT":    "The payload is no EDIFACT interchange and no message. Mend the feed and send it anew; replaying it dies again.",
 	"BAD_LINE":       "The line is not of the format. Mend the feed and send it anew; replaying it dies again.",
 	"BAD_JSON":       "The payload is not one JSON object of the format. Mend the feed and send it anew; replaying it dies again.",
+	"BAD_EPCIS":      "The document is not EPCIS 2.0 in JSON-LD or XML: the causes name the field. Have the partner mend it and send it anew; replaying it dies again.",
 
 	// Our own faults.
 	"PANIC":    "This is a fault of Waybill, not of the record: report it with the causes, which hold the stack. After an upgrade that mends it, replay.",
