@@ -105,6 +105,18 @@ func TestTheDoorRefusesASet(t *testing.T) {
 	if len(factIDs(s)) != 2 || len(dead) != 1 || dead[0].Reason != "TOO_LARGE" {
 		t.Errorf("%d facts, dead letters %+v", len(factIDs(s)), dead)
 	}
+	// Its second record is too large: the first is not told either.
+	units := "BSN*00*S1*20260105*0930~\nHL*1**S~\nDTM*011*20260105*1100*ET~\n"
+	for o := range 2 {
+		units += fmt.Sprintf("HL*%d*1*O~\nPRF*P%d~\nHL*%d*%d*P~\n", 2*o+2, o, 2*o+3, 2*o+2)
+		for i := range 3000 {
+			units += fmt.Sprintf("MAN*GM*10614141%d%09d~\n", o, i)
+		}
+	}
+	s = send(t, sim.Options{}, normalise.DefaultConfig(), ediHead+fmt.Sprintf("ST*856*1~\n%sSE*%d*1~\n", units, 2+strings.Count(units, "~"))+ediTail)
+	if dead := s.DeadLetters(); len(factIDs(s)) != 0 || len(dead) != 1 || dead[0].Reason != "TOO_LARGE" {
+		t.Errorf("%d facts, dead letters %d", len(factIDs(s)), len(dead))
+	}
 }
 
 // A local time whose zone is not known becomes a fact that keeps the code and tells no milestone.

@@ -45,17 +45,12 @@ type statusReader struct {
 	refs    references // of the header, then of the loop
 	header  references
 	notes   []avro.KV // of the header
-	loop    []*avro.CarrierStatus
-	all     []*avro.CarrierStatus
-	pending []at7 // of the loop: AT7s that wait for their place
+	pending []at7     // of the loop: AT7s that wait for their place
 	more    []avro.KV
 	loops   int
 	inLoop  bool
 	stop    avro.Opt[int32]
 	party   string // N101 of the party being read
-	place   edi.Place
-	unit    string
-	spot    avro.Opt[avro.GeoPoint]
 }
 
 // at7 is a status with where it was, as far as it has been read.
