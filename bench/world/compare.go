@@ -19,6 +19,7 @@ type spot struct {
 	code     avro.MilestoneCode
 	load     string
 	stop     avro.Opt[int32]
+	at       avro.Micros // of what may happen again
 }
 
 func (s spot) String() string {
@@ -33,17 +34,19 @@ func (s spot) String() string {
 }
 
 func (s spot) compare(o spot) int {
-	return cmp.Or(cmp.Compare(s.shipment, o.shipment), cmp.Compare(s.load, o.load), cmp.Compare(s.stop.V, o.stop.V), cmp.Compare(s.code, o.code))
+	return cmp.Or(cmp.Compare(s.shipment, o.shipment), cmp.Compare(s.load, o.load), cmp.Compare(s.stop.V, o.stop.V), cmp.Compare(s.code, o.code), cmp.Compare(s.at, o.at))
 }
 
-// spotOf drops load and stop where the source did not name a stop: orders and warehouses speak of the shipment.
-func spotOf(shipment string, code avro.MilestoneCode, load string, stop avro.Opt[int32]) spot {
+// spotOf drops load and stop where the source does not know them: orders and warehouses speak of the shipment, until it is loaded.
+func spotOf(shipment string, code avro.MilestoneCode, load string, stop avro.Opt[int32], at time.Time) spot {
 	switch {
 	case code == avro.MilestoneCodeOrderReleased, code == avro.MilestoneCodeOrderConfirmed, code == avro.MilestoneCodeOrderChanged,
-		code >= avro.MilestoneCodeAllocated && code <= avro.MilestoneCodeShipConfirmed:
+		code >= avro.MilestoneCodeAllocated && code <= avro.MilestoneCodeStaged:
 		return spot{shipment: shipment, code: code}
+	case recurs(code):
+		return spot{shipment, code, load, stop, avro.MicrosOf(at)}
 	}
-	return spot{shipment, code, load, stop}
+	return spot{shipment: shipment, code: code, load: load, stop: stop}
 }
 
 // CompareTimelines compares the current timeline of every shipment: its orders and loads, and every actual milestone with its
@@ -92,7 +95,9 @@ func compareLinks(s ShipmentTruth, t avro.Timeline) []string {
 }
 
 func vehiclesOf(t avro.Timeline) []string {
-	return idsOf(slices.DeleteFunc(slices.Clone(t.Equipment), func(id avro.Identifier) bool { return id.Kind != avro.IdentifierKindVehicle }))
+	return idsOf(slices.DeleteFunc(slices.Clone(t.Equipment), func(id avro.Identifier) bool {
+		return id.Kind != avro.IdentifierKindVehicle && id.Kind != avro.IdentifierKindTrailer
+	}))
 }
 
 func idsOf(ids []avro.Identifier) []string {
@@ -101,13 +106,13 @@ func idsOf(ids []avro.Identifier) []string {
 		out = append(out, id.Issuer+"/"+id.Value)
 	}
 	slices.Sort(out)
-	return out
+	return slices.Compact(out)
 }
 
 func compareEntries(s ShipmentTruth, t avro.Timeline) []string {
 	told, out := entriesOf(s.ID, t)
 	for _, m := range s.Milestones {
-		at := spotOf(s.ID, m.Code, m.LoadID, m.StopSequence)
+		at := spotOf(s.ID, m.Code, m.LoadID, m.StopSequence, m.OccurredAt)
 		e, ok := told[at]
 		delete(told, at)
 		switch {
@@ -117,6 +122,8 @@ func compareEntries(s ShipmentTruth, t avro.Timeline) []string {
 			out = append(out, fmt.Sprintf("%v: %s is to be believed, not %s", at, m.Source, e.Source.System))
 		case !near(e.OccurredAt.Time(), m.OccurredAt, m.Tolerance):
 			out = append(out, fmt.Sprintf("%v: it was at %s, not %s", at, clock(m.OccurredAt), clock(e.OccurredAt.Time())))
+		case e.Agreement != m.Agreement:
+			out = append(out, fmt.Sprintf("%v: its reports are %s, not %s", at, m.Agreement, e.Agreement))
 		}
 	}
 	for _, at := range slices.SortedFunc(maps.Keys(told), spot.compare) {
@@ -133,7 +140,7 @@ func entriesOf(shipment string, t avro.Timeline) (map[spot]avro.TimelineEntry, [
 		if e.Classifier != avro.ClassifierActual {
 			continue
 		}
-		at := spotOf(shipment, e.Milestone, e.LoadID, e.StopSequence)
+		at := spotOf(shipment, e.Milestone, e.LoadID, e.StopSequence, e.OccurredAt.Time())
 		if other, twice := told[at]; twice && (other.OccurredAt != e.OccurredAt || other.Source.System != e.Source.System) {
 			out = append(out, fmt.Sprintf("%v: the timeline has it twice, at %s and %s", at, clock(other.OccurredAt.Time()), clock(e.OccurredAt.Time())))
 		}

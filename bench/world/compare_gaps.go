@@ -17,7 +17,7 @@ func CompareGaps(truth Truth, got []avro.Gap) []string {
 	var out []string
 	for _, s := range truth.Shipments {
 		for _, e := range s.Expectations {
-			at := spot{s.ID, e.Milestone, e.LoadID, e.StopSequence}
+			at := spot{shipment: s.ID, code: e.Milestone, load: e.LoadID, stop: e.StopSequence}
 			g, ok := current[at]
 			delete(current, at)
 			if difference := compareGap(e, g, ok); difference != "" {
@@ -39,7 +39,7 @@ func currentGaps(got []avro.Gap) map[spot]avro.Gap {
 		if g.Kind != avro.GapKindMissingMilestone {
 			continue
 		}
-		at := spot{g.ShipmentID, g.Milestone, g.LoadID, g.StopSequence}
+		at := spot{shipment: g.ShipmentID, code: g.Milestone, load: g.LoadID, stop: g.StopSequence}
 		if best, ok := current[at]; !ok || g.Revision > best.Revision {
 			current[at] = g
 		}
@@ -106,11 +106,11 @@ func CompareExpectations(truth Truth, got []avro.Timeline) []string {
 func compareExpectations(s ShipmentTruth, t avro.Timeline) []string {
 	stated := map[spot]avro.ExpectationStatus{}
 	for _, e := range t.Expectations {
-		stated[spot{s.ID, e.Milestone, e.LoadID, e.StopSequence}] = e
+		stated[spot{shipment: s.ID, code: e.Milestone, load: e.LoadID, stop: e.StopSequence}] = e
 	}
 	var out []string
 	for _, e := range s.Expectations {
-		at := spot{s.ID, e.Milestone, e.LoadID, e.StopSequence}
+		at := spot{shipment: s.ID, code: e.Milestone, load: e.LoadID, stop: e.StopSequence}
 		g, ok := stated[at]
 		delete(stated, at)
 		switch {

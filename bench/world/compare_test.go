@@ -34,7 +34,7 @@ func timelineOf(s ShipmentTruth) avro.Timeline {
 	t := avro.Timeline{ShipmentID: s.ID, Revision: 2, OrderIDs: s.OrderIDs, LoadIDs: s.LoadIDs, Equipment: s.Vehicles}
 	for _, m := range s.Milestones {
 		t.Entries = append(t.Entries, avro.TimelineEntry{
-			Milestone: m.Code, Classifier: avro.ClassifierActual, LoadID: m.LoadID, StopSequence: m.StopSequence, OccurredAt: avro.MicrosOf(m.OccurredAt), Source: avro.Source{System: m.Source},
+			Milestone: m.Code, Classifier: avro.ClassifierActual, LoadID: m.LoadID, StopSequence: m.StopSequence, OccurredAt: avro.MicrosOf(m.OccurredAt), Source: avro.Source{System: m.Source}, Agreement: m.Agreement,
 		})
 	}
 	for _, e := range s.Expectations {
@@ -138,6 +138,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		{"beyond a sample", func(v *views) { shift(v, avro.SourceSystemTelematics, 31*time.Second) }, "it was at"},
 		{"a second late by ePOD", func(v *views) { shift(v, avro.SourceSystemEpod, time.Second) }, "it was at"},
 		{"the wrong source", func(v *views) { entryBy(v, avro.SourceSystemTelematics).Source.System = avro.SourceSystemCarrier }, "is to be believed"},
+		{"a conflict not said", func(v *views) { entryBy(v, avro.SourceSystemTelematics).Agreement = avro.AgreementConflict }, "its reports are"},
 		{"the wrong stop", func(v *views) { entryBy(v, avro.SourceSystemTelematics).StopSequence.V += 5 }, "no delivered evidence"},
 		{"the wrong vehicle", func(v *views) {
 			v.timelines[0].Equipment = []avro.Identifier{{Kind: avro.IdentifierKindVehicle, Value: "T1"}}

@@ -28,6 +28,8 @@ type Damage struct {
 	TelematicsOutage float64 // of stops: the device is silent from the drive there to the drive on
 	GPSGap           float64 // of drives and dwells: minutes without a fix inside them
 	Buffered         float64 // of loads: the device keeps its fixes for up to an hour and sends them together
+
+	Field // what makes joins hard
 }
 
 // DefaultDamage is what a bad week looks like.
@@ -36,6 +38,9 @@ func DefaultDamage() Damage {
 		Late: 0.05, LateBy: 10 * time.Hour, OutOfOrder: 0.05, Duplicated: 0.10, NewEnvelope: 0.5,
 		MissingCarrier: 0.10, MissingDelivered: 0.04, MissingPOD: 0.06, MissingAccepted: 0.03,
 		LateLink: 0.15, TelematicsOutage: 0.04, GPSGap: 0.10, Buffered: 0.05,
+		Field: Field{
+			SplitOrder: 0.12, Consolidated: 0.28, Swapped: 0.04, CrossDock: 0.10,
+		},
 	}
 }
 
@@ -67,11 +72,11 @@ type rate struct {
 }
 
 func (d *Damage) rates() []rate {
-	return []rate{
+	return append([]rate{
 		{"late", &d.Late}, {"out of order", &d.OutOfOrder}, {"duplicated", &d.Duplicated}, {"new envelope", &d.NewEnvelope},
 		{"missing carrier", &d.MissingCarrier}, {"missing delivered", &d.MissingDelivered}, {"missing POD", &d.MissingPOD}, {"missing accepted", &d.MissingAccepted},
 		{"late link", &d.LateLink}, {"telematics outage", &d.TelematicsOutage}, {"GPS gap", &d.GPSGap}, {"buffered", &d.Buffered},
-	}
+	}, d.Field.rates()...)
 }
 
 // A messageDamage is a function over what was sent about one load, with a seeded source of its own: changing the rate of one

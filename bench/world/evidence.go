@@ -14,7 +14,7 @@ type evidence struct {
 	byOrder    map[string][]*shipment
 	byDelivery map[string]*shipment
 	bySSCC     map[string]*shipment
-	byPRO      map[string]*shipment // the day's loads are all of one carrier
+	byPRO      map[string]*leg // the day's loads are all of one carrier
 	byLoad     map[string]*load
 	reports    map[*shipment][]report
 }
@@ -28,8 +28,11 @@ type report struct {
 	source avro.SourceSystem
 }
 
+// recurs says whether a milestone may stand several times, so that its time tells one from another.
+func recurs(code avro.MilestoneCode) bool { return code == avro.MilestoneCodeAssigned }
+
 func (w *World) evidenceOf(d *day) *evidence {
-	e := &evidence{byOrder: map[string][]*shipment{}, byDelivery: map[string]*shipment{}, bySSCC: map[string]*shipment{}, byPRO: map[string]*shipment{}, byLoad: map[string]*load{}, reports: map[*shipment][]report{}}
+	e := &evidence{byOrder: map[string][]*shipment{}, byDelivery: map[string]*shipment{}, bySSCC: map[string]*shipment{}, byPRO: map[string]*leg{}, byLoad: map[string]*load{}, reports: map[*shipment][]report{}}
 	for _, l := range d.loads {
 		e.index(l)
 	}
@@ -47,9 +50,14 @@ func (w *World) evidenceOf(d *day) *evidence {
 
 func (e *evidence) index(l *load) {
 	e.byLoad[l.id] = l
-	for _, s := range l.shipments {
+	for _, aboard := range l.legs {
+		s := aboard.shipment
+		e.byPRO[aboard.pro] = aboard
+		if !aboard.isFirst() {
+			continue
+		}
 		e.byOrder[s.order.id] = append(e.byOrder[s.order.id], s)
-		e.byDelivery[s.delivery], e.byPRO[s.pro] = s, s
+		e.byDelivery[s.delivery] = s
 		for _, unit := range s.sscc {
 			e.bySSCC[unit] = s
 		}
@@ -70,21 +78,29 @@ func (e *evidence) read(rec avro.Record) {
 			e.add(s, report{code: orderMilestones[rec.Event], at: rec.OccurredAt.Time(), source: avro.SourceSystemERP})
 		}
 	case *avro.Load:
-		for _, s := range e.byLoad[rec.LoadID].shipments {
-			e.add(s, report{code: loadMilestones[rec.Event], load: rec.LoadID, at: rec.OccurredAt.Time(), source: avro.SourceSystemTMS})
+		for _, aboard := range e.byLoad[rec.LoadID].legs {
+			e.add(aboard.shipment, report{code: loadMilestones[rec.Event], load: rec.LoadID, at: rec.OccurredAt.Time(), source: avro.SourceSystemTMS})
 		}
 	case *avro.Assignment:
-		for _, s := range e.byLoad[rec.LoadID].shipments {
-			e.add(s, report{code: avro.MilestoneCodeAssigned, load: rec.LoadID, at: rec.OccurredAt.Time(), source: avro.SourceSystemTMS})
+		for _, aboard := range e.byLoad[rec.LoadID].legs {
+			e.add(aboard.shipment, report{code: avro.MilestoneCodeAssigned, load: rec.LoadID, at: rec.OccurredAt.Time(), source: avro.SourceSystemTMS})
 		}
 	case *avro.WarehouseEvent:
-		e.add(e.scanned(rec), report{code: rec.Milestone, at: rec.OccurredAt.Time(), source: avro.SourceSystemWMS})
+		e.add(e.scanned(rec), report{code: rec.Milestone, load: rec.LoadID, at: rec.OccurredAt.Time(), source: avro.SourceSystemWMS})
 	case *avro.CarrierStatus:
-		s := e.byPRO[rec.PRO]
-		e.add(s, report{code: rec.Milestone, load: s.load.id, stop: rec.StopSequence, at: rec.OccurredAt.Time(), source: avro.SourceSystemCarrier})
+		aboard := e.byPRO[rec.PRO]
+		e.add(aboard.shipment, report{code: aboard.means(rec.Milestone), load: aboard.load.id, stop: rec.StopSequence, at: rec.OccurredAt.Time(), source: avro.SourceSystemCarrier})
 	case *avro.ProofOfDelivery:
 		e.add(e.byDelivery[rec.DeliveryNumber], report{code: proofMilestones[rec.Outcome], load: rec.LoadID, stop: rec.StopSequence, at: rec.OccurredAt.Time(), source: avro.SourceSystemEpod})
 	}
+}
+
+// means is what a carrier's word comes to: what it delivers at a terminal goes on.
+func (l *leg) means(said avro.MilestoneCode) avro.MilestoneCode {
+	if said == avro.MilestoneCodeDelivered && !l.isLast() {
+		return avro.MilestoneCodeInterlined
+	}
+	return said
 }
 
 func (e *evidence) scanned(rec *avro.WarehouseEvent) *shipment {
@@ -117,9 +133,9 @@ func (w *World) stood(e *evidence, l *load, s *stop, silent silences) {
 	if s.kind == avro.StopTypeDelivery {
 		arrived, departed = avro.MilestoneCodeArrivedDelivery, avro.MilestoneCodeDepartedDelivery
 	}
-	for _, aboard := range s.shipments {
-		e.add(aboard, report{code: arrived, load: l.id, stop: avro.Some(s.seq), at: first, source: avro.SourceSystemTelematics})
-		e.add(aboard, report{code: departed, load: l.id, stop: avro.Some(s.seq), at: last, source: avro.SourceSystemTelematics})
+	for _, aboard := range s.legs {
+		e.add(aboard.shipment, report{code: arrived, load: l.id, stop: avro.Some(s.seq), at: first, source: avro.SourceSystemTelematics})
+		e.add(aboard.shipment, report{code: departed, load: l.id, stop: avro.Some(s.seq), at: last, source: avro.SourceSystemTelematics})
 	}
 }
 
@@ -147,16 +163,24 @@ func precedence(code avro.MilestoneCode) []avro.SourceSystem {
 	return nil
 }
 
-// believed picks of each milestone's reports the most trusted. One source never tells two stories here.
+// agreed is how far reports of one milestone may lie apart and still agree.
+const agreed = 30 * time.Minute
+
+// believed picks of each milestone's reports the most trusted, and of one source's the earliest.
 func (w *World) believed(reports []report) []MilestoneTruth {
-	slices.SortFunc(reports, func(a, b report) int {
+	reports = slices.SortedFunc(slices.Values(reports), func(a, b report) int {
 		trust := precedence(a.code)
-		return cmp.Or(cmp.Compare(a.code, b.code), cmp.Compare(a.load, b.load), cmp.Compare(a.stop.V, b.stop.V), cmp.Compare(slices.Index(trust, a.source), slices.Index(trust, b.source)), a.at.Compare(b.at))
+		return cmp.Or(a.about(b), cmp.Compare(slices.Index(trust, a.source), slices.Index(trust, b.source)), a.at.Compare(b.at))
 	})
-	best := slices.CompactFunc(slices.Clone(reports), func(a, b report) bool { return a.code == b.code && a.load == b.load && a.stop == b.stop })
 	var out []MilestoneTruth
-	for _, r := range best {
-		m := MilestoneTruth{Code: r.code, LoadID: r.load, StopSequence: r.stop, OccurredAt: r.at, Source: r.source}
+	for len(reports) > 0 {
+		n := 1
+		for n < len(reports) && reports[n].about(reports[0]) == 0 {
+			n++
+		}
+		r, same := reports[0], reports[:n]
+		reports = reports[n:]
+		m := MilestoneTruth{Code: r.code, LoadID: r.load, StopSequence: r.stop, OccurredAt: r.at, Source: r.source, Agreement: agreement(same)}
 		if r.source == avro.SourceSystemTelematics {
 			m.Tolerance = w.cfg.PositionEvery
 		}
@@ -164,4 +188,27 @@ func (w *World) believed(reports []report) []MilestoneTruth {
 	}
 	slices.SortStableFunc(out, func(a, b MilestoneTruth) int { return a.OccurredAt.Compare(b.OccurredAt) })
 	return out
+}
+
+// about compares what two reports are about.
+func (r report) about(o report) int {
+	c := cmp.Or(cmp.Compare(r.code, o.code), cmp.Compare(r.load, o.load), cmp.Compare(r.stop.V, o.stop.V))
+	if c == 0 && recurs(r.code) {
+		return r.at.Compare(o.at)
+	}
+	return c
+}
+
+func agreement(same []report) avro.Agreement {
+	first, last := same[0].at, same[0].at
+	for _, r := range same {
+		first, last = slices.MinFunc([]time.Time{first, r.at}, time.Time.Compare), slices.MaxFunc([]time.Time{last, r.at}, time.Time.Compare)
+	}
+	switch {
+	case len(same) == 1:
+		return avro.AgreementSingle
+	case last.Sub(first) > agreed:
+		return avro.AgreementConflict
+	}
+	return avro.AgreementCorroborated
 }

@@ -15,6 +15,7 @@ import (
 type fixes struct {
 	w       *World
 	d       *day
+	t       *tracker
 	noise   *rand.Rand
 	luck    *rand.Rand
 	silent  silences
@@ -26,17 +27,20 @@ type fixes struct {
 	order   int
 }
 
-func (w *World) fixes(d *day) *fixes {
-	v := d.vehicle
+func (w *World) fixes(d *day, t *tracker) *fixes {
+	labels := []any{d.vehicle.index, d.number}
+	if t.number > 0 {
+		labels = append(labels, t.number)
+	}
 	return &fixes{
-		w: w, d: d, noise: w.source("noise", v.index, d.number), luck: w.source("damage", "fixes", v.index, d.number),
-		silent: w.silences(d), key: topics.Key(w.cfg.Tenant, v.provider, v.device), at: w.tick(v, d.begin),
+		w: w, d: d, t: t, noise: w.source(append([]any{"noise"}, labels...)...), luck: w.source(append([]any{"damage", "fixes"}, labels...)...),
+		silent: w.silences(d), key: topics.Key(w.cfg.Tenant, t.provider, t.device), at: w.tick(d.vehicle, t.from),
 	}
 }
 
 // next releases what waits as soon as nothing that is still to come can overtake it: a fix is delivered after it was made.
 func (f *fixes) next() (Delivery, bool) {
-	for f.at.Before(f.d.end) && (len(f.waiting) == 0 || f.waiting[0].DeliverAt.After(f.at)) {
+	for f.at.Before(f.t.to) && (len(f.waiting) == 0 || f.waiting[0].DeliverAt.After(f.at)) {
 		f.make()
 	}
 	if len(f.waiting) == 0 {
@@ -86,11 +90,11 @@ func (f *fixes) put(rec avro.Position, at, deliver time.Time, duplicate bool) {
 // position is what the device sees: the truth with up to four metres of noise. A device that is not wired tells neither
 // ignition nor doors nor odometer, and some do not tell their speed.
 func (f *fixes) position(at time.Time) avro.Position {
-	v := f.d.vehicle
+	v := f.t.vehicle
 	spot, leg, odometer := f.where(at)
 	seen := geoPoint(within(f.noise, spot, 4))
 	rec := avro.Position{
-		Tenant: f.w.cfg.Tenant, Issuer: v.provider, DeviceID: v.device, DeviceAt: avro.MicrosOf(at), LatE6: seen.LatE6, LonE6: seen.LonE6,
+		Tenant: f.w.cfg.Tenant, Issuer: f.t.provider, DeviceID: f.t.device, DeviceAt: avro.MicrosOf(at.Add(f.t.skew)), LatE6: seen.LatE6, LonE6: seen.LonE6,
 		AccuracyMm: avro.Some(int32(whole(f.noise, 2000, 6000))), Valid: true,
 	}
 	moving := leg != nil
@@ -108,6 +112,14 @@ func (f *fixes) position(at time.Time) avro.Position {
 
 // where is the vehicle's true spot, the drive it is on, if any, and what its odometer has counted today.
 func (f *fixes) where(at time.Time) (orb.Point, *drive, float64) {
+	switch come := f.t.approach; {
+	case at.Before(f.t.joins) && come != nil && at.Before(come.arrive):
+		return come.at(at), come, come.share(at) * come.arc.metres
+	case at.Before(f.t.joins) && come != nil:
+		return come.arc.at(1), nil, come.arc.metres
+	case !at.Before(f.t.leaves):
+		return f.t.left, nil, f.driven
+	}
 	if f.leg == len(f.d.drives) {
 		return f.d.vehicle.yard, nil, f.driven
 	}

@@ -11,32 +11,38 @@ import (
 
 // shape makes the load's shipments and its stops with what happens there, still without places and times.
 func (p *planner) shape(l *load) []*stop {
-	switch share := p.r.Float64(); {
-	case share < 0.60: // one shipment from one place to another
+	if from := p.transfer(l); from != nil {
+		return p.onward(l, from)
+	}
+	alone := 1 - p.w.cfg.Damage.Consolidated
+	share := p.r.Float64()
+	among := (share - alone) / max(1-alone, 1e-9) // the share among consolidated loads
+	switch {
+	case share < alone*5/6: // one shipment from one place to another
 		return p.stops(l, p.shipments(l, 1), "P", "D")
-	case share < 0.72: // one shipment collected at two places
+	case share < alone: // one shipment collected at two places
 		return p.stops(l, p.shipments(l, 1), "P", "P", "D")
-	case share < 0.84: // consolidated, then delivered one by one
+	case among < 3./7: // consolidated, then delivered one by one
 		all := p.shipments(l, whole(p.r, 2, 3))
 		return p.stops(l, all, []string{"P", "D1", "D2", "D3"}[:len(all)+1]...)
-	case share < 0.92: // collected one by one, delivered one by one
+	case among < 5./7: // collected one by one, delivered one by one
 		return p.stops(l, p.shipments(l, 2), "P1", "P2", "D1", "D2")
 	}
 	return p.stops(l, p.shipments(l, whole(p.r, 2, 3)), "P", "D") // consolidated from one place to another
 }
 
 // stops reads a shape: pickup or delivery, and the number of the shipment it concerns; none is all.
-func (p *planner) stops(l *load, all []*shipment, shape ...string) []*stop {
+func (p *planner) stops(l *load, all []*leg, shape ...string) []*stop {
 	var out []*stop
 	for _, word := range shape {
-		s := &stop{kind: avro.StopTypePickup, shipments: all}
+		s := &stop{kind: avro.StopTypePickup, legs: all}
 		if word[0] == 'D' {
 			s.kind = avro.StopTypeDelivery
 		}
 		if len(word) == 2 {
-			s.shipments = all[word[1]-'1' : word[1]-'0']
+			s.legs = all[word[1]-'1' : word[1]-'0']
 		}
-		for _, aboard := range s.shipments {
+		for _, aboard := range s.legs {
 			aboard.calls(s)
 		}
 		out = append(out, s)
@@ -44,34 +50,38 @@ func (p *planner) stops(l *load, all []*shipment, shape ...string) []*stop {
 	return out
 }
 
-func (s *shipment) calls(at *stop) {
+func (l *leg) calls(at *stop) {
 	if at.kind == avro.StopTypePickup {
-		s.pickups = append(s.pickups, at)
+		l.pickups = append(l.pickups, at)
 		return
 	}
-	s.drop = at
+	l.drop = at
+}
+
+// board puts a shipment aboard a load. PRO numbers repeat between carriers; n counts within the load.
+func (p *planner) board(l *load, s *shipment, n int) *leg {
+	pro := 70_000_000 + (l.index/p.w.cfg.Vehicles*p.w.cfg.Vehicles+p.v.index/len(p.w.carriers))*10 + n
+	out := &leg{shipment: s, load: l, pro: itoa(int64(pro))}
+	s.legs, l.legs = append(s.legs, out), append(l.legs, out)
+	return out
 }
 
 // shipments makes n of them. In every third consolidated load the first two are of one order.
-func (p *planner) shipments(l *load, n int) []*shipment {
+func (p *planner) shipments(l *load, n int) []*leg {
 	for i := range n {
 		serial := (100_001+l.index)*10 + i + 1
-		s := &shipment{
-			id: fmt.Sprintf("SH%d", serial), bol: fmt.Sprintf("BL%d", serial), delivery: fmt.Sprintf("80%d", serial), load: l,
-			// PRO numbers repeat between carriers.
-			pro: fmt.Sprintf("%d", 70_000_000+(l.index/p.w.cfg.Vehicles*p.w.cfg.Vehicles+l.vehicle.index/len(p.w.carriers))*10+i),
-		}
+		s := &shipment{id: fmt.Sprintf("SH%d", serial), bol: fmt.Sprintf("BL%d", serial), delivery: fmt.Sprintf("80%d", serial)}
 		for range whole(p.r, 1, 6) {
 			s.sscc = append(s.sscc, sscc(serial%10_000_000*30+len(s.sscc)))
 		}
-		l.shipments = append(l.shipments, s)
-		if split := hit(p.r, 0.33); split && i == 1 {
-			join(l.shipments[0].order, s)
+		p.board(l, s, i)
+		if split := hit(p.r, 0.33); split && i == 1 && p.w.cfg.Damage.SplitOrder > 0 {
+			join(l.legs[0].shipment.order, s)
 			continue
 		}
 		join(p.order(serial), s)
 	}
-	return l.shipments
+	return l.legs
 }
 
 func (p *planner) order(serial int) *order {
@@ -86,16 +96,22 @@ func (p *planner) order(serial int) *order {
 }
 
 // handle gives the shipment and its order their times. The order is released four to five hours before the vehicle arrives.
-func (p *planner) handle(s *shipment) {
-	base, leave := s.pickups[0].arrive, s.pickups[0].depart
+func (p *planner) handle(l *leg) {
+	s := l.shipment
+	if !l.isFirst() {
+		l.loaded, l.unloaded = p.during(l.pickups[0], 0.4, 0.9), p.during(l.drop, 0.6, 0.95)
+		s.pod = l.unloaded.Add(p.paperwork())
+		return
+	}
+	base, leave := l.pickups[0].arrive, l.pickups[0].depart
 	ago := func(least, most time.Duration) time.Time { return base.Add(-between(p.r, least, most)) }
 	s.picked = ago(96*time.Minute, 132*time.Minute)
 	s.packed = ago(60*time.Minute, 78*time.Minute)
 	s.staged = ago(20*time.Minute, 50*time.Minute)
-	s.loaded = p.during(s.pickups[0], 0.4, 0.9)
+	l.loaded = p.during(l.pickups[0], 0.4, 0.9)
 	s.confirmed = leave.Add(between(p.r, 2*time.Minute, 12*time.Minute))
-	s.delivered = p.during(s.drop, 0.6, 0.95)
-	s.pod = s.delivered.Add(p.paperwork())
+	l.unloaded = p.during(l.drop, 0.6, 0.95)
+	s.pod = l.unloaded.Add(p.paperwork())
 	if s.order.shipments[0] == s {
 		p.sell(s.order, ago(252*time.Minute, 294*time.Minute))
 	}
@@ -110,7 +126,8 @@ func (p *planner) sell(o *order, released time.Time) {
 		o.changed = o.confirmed.Add(after)
 	}
 	s := o.shipments[0]
-	o.requestedPickup, o.requestedDelivery = s.pickups[0].arrive.Truncate(time.Hour), s.drop.arrive.Truncate(time.Hour).Add(2*time.Hour)
+	l := s.first()
+	o.requestedPickup, o.requestedDelivery = l.pickups[0].arrive.Truncate(time.Hour), l.drop.arrive.Truncate(time.Hour).Add(2*time.Hour)
 }
 
 func (p *planner) during(s *stop, from, to float64) time.Time {

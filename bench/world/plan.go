@@ -24,37 +24,67 @@ type order struct {
 }
 
 type shipment struct {
-	id, bol, pro, delivery string
-	sscc                   []string
-	order                  *order
-	load                   *load
-	pickups                []*stop // where it comes aboard, in order
-	drop                   *stop
+	id, bol, delivery string
+	sscc              []string
+	order             *order
+	legs              []*leg // in order
 
-	allocated, picked, packed, staged, loaded, confirmed time.Time
-	delivered, pod                                       time.Time
+	allocated, picked, packed, staged, confirmed time.Time
+	pod                                          time.Time
 }
 
+// leg is a shipment's way on one load. The last one ends where the shipment goes; the others end at a terminal, from which the
+// next one sets out.
+type leg struct {
+	shipment *shipment
+	load     *load
+	pro      string
+	pickups  []*stop // where it comes aboard, in order
+	drop     *stop
+
+	loaded, unloaded time.Time // unloaded: at its drop; of the last leg it is the delivery
+}
+
+func (s *shipment) first() *leg { return s.legs[0] }
+func (s *shipment) last() *leg  { return s.legs[len(s.legs)-1] }
+
+func (l *leg) isFirst() bool { return l == l.shipment.first() }
+func (l *leg) isLast() bool  { return l == l.shipment.last() }
+
+// stops are the leg's stops in order.
+func (l *leg) stops() []*stop { return append(slices.Clone(l.pickups), l.drop) }
+
 type load struct {
-	index           int // over the whole world, from 0
-	id              string
-	vehicle         *vehicle
-	trailer, driver string
-	stops           []*stop
-	shipments       []*shipment
-	metres          float64
+	index  int // over the whole world, from 0
+	id     string
+	rides  []ride // in order; there is one at least
+	stops  []*stop
+	legs   []*leg // of the shipments aboard
+	metres float64
+
+	installed []*avro.DeviceInstallation // devices exchanged under way
 
 	planned, tendered, accepted, assigned, dispatched time.Time
 	from, to                                          time.Time // the vehicle is the load's over [from, to)
 	opens                                             time.Time // nothing is said about it before
 }
 
+// ride is what carries a load over [from, to).
+type ride struct {
+	vehicle         *vehicle
+	trailer, driver string
+	from, to        time.Time
+}
+
+// carrier is the same for all rides.
+func (l *load) carrier() string { return l.rides[0].vehicle.carrier.scac }
+
 type stop struct {
 	seq         int32
 	kind        avro.StopType
 	place       *place
 	spot        orb.Point // where the vehicle stands
-	shipments   []*shipment
+	legs        []*leg    // that begin or end here
 	appointment time.Time // zero where none was set
 
 	arrive, depart    time.Time // in the world
@@ -90,6 +120,8 @@ type day struct {
 	stops   []*stop // in order; drives[i] leads to stops[i], the last one home
 	begin   time.Time
 	end     time.Time
+
+	trackers []*tracker
 }
 
 // days plans a vehicle's days one after the other.
@@ -140,6 +172,11 @@ func (p *planner) plan(index, loads int, free time.Time) {
 	if loads > 0 {
 		p.goHome()
 	}
+	p.w.track(p.d)
+	p.w.swap(p.d)
+	for _, l := range p.d.loads {
+		p.open(l)
+	}
 }
 
 func (p *planner) goHome() {
@@ -149,17 +186,16 @@ func (p *planner) goHome() {
 }
 
 func (p *planner) load(index int) *load {
-	l := &load{
-		index: index, id: fmt.Sprintf("LD%d", 100_001+index), vehicle: p.v, from: p.now.Add(handover),
-		trailer: fmt.Sprintf("R%d", 5001+p.v.index), driver: fmt.Sprintf("D%d", 301+p.v.index),
-	}
+	l := &load{index: index, id: fmt.Sprintf("LD%d", 100_001+index), from: p.now.Add(handover)}
+	l.rides = []ride{{vehicle: p.v, trailer: fmt.Sprintf("R%d", 5001+p.v.index), driver: fmt.Sprintf("D%d", 301+p.v.index), from: l.from}}
 	for _, s := range p.shape(l) {
 		p.visit(l, s)
 	}
-	for _, s := range l.shipments {
-		p.handle(s)
+	for _, aboard := range l.legs {
+		p.handle(aboard)
 	}
 	l.to = l.stops[len(l.stops)-1].depart.Add(handover)
+	l.rides[0].to = l.to
 	p.manage(l)
 	return l
 }
@@ -167,7 +203,9 @@ func (p *planner) load(index int) *load {
 // visit drives to the stop and stands there.
 func (p *planner) visit(l *load, s *stop) {
 	s.seq = int32(len(l.stops) + 1)
-	s.place = p.destination(s.kind)
+	if s.place == nil {
+		s.place = p.destination(s.kind)
+	}
 	s.spot = within(p.r, s.place.at, 0.4*float64(s.place.radius))
 	s.inbound = p.drive(s.spot)
 	if n := len(p.d.stops); n > 0 {
@@ -251,16 +289,16 @@ func (p *planner) appointment(arrive time.Time) time.Time {
 func (p *planner) shareOrders() {
 	for i := 1; i < len(p.d.loads); i++ {
 		a, b := p.d.loads[i-1], p.d.loads[i]
-		if !hit(p.r, 0.12) || len(a.shipments) != 1 || len(b.shipments) != 1 || len(a.shipments[0].order.shipments) != 1 {
+		if !hit(p.r, p.w.cfg.Damage.SplitOrder) || !a.single() || !b.single() || len(a.legs[0].shipment.order.shipments) != 1 {
 			continue
 		}
-		join(a.shipments[0].order, b.shipments[0])
+		join(a.legs[0].shipment.order, b.legs[0].shipment)
 		i++
 	}
-	for _, l := range p.d.loads {
-		p.open(l)
-	}
 }
+
+// single says that one shipment travels on the load and on no other.
+func (l *load) single() bool { return len(l.legs) == 1 && len(l.legs[0].shipment.legs) == 1 }
 
 func join(o *order, s *shipment) {
 	s.order = o
@@ -270,16 +308,16 @@ func join(o *order, s *shipment) {
 // open finds when the first word about the load is said.
 func (p *planner) open(l *load) {
 	l.opens = l.planned
-	for _, s := range l.shipments {
-		l.opens = slices.MinFunc([]time.Time{l.opens, s.order.released}, time.Time.Compare)
+	for _, o := range l.tells() {
+		l.opens = slices.MinFunc([]time.Time{l.opens, o.released}, time.Time.Compare)
 	}
 }
 
 // tells are the orders whose story is told with the load: those whose first shipment is aboard.
 func (l *load) tells() []*order {
 	var out []*order
-	for _, s := range l.shipments {
-		if s.order.shipments[0] == s {
+	for _, aboard := range l.legs {
+		if s := aboard.shipment; aboard.isFirst() && s.order.shipments[0] == s {
 			out = append(out, s.order)
 		}
 	}

@@ -54,7 +54,7 @@ func (w *World) Story(loadID string) (Story, error) {
 	if !ok {
 		return Story{}, fmt.Errorf("tell the story of load %s: this world has loads LD%d to LD%d", loadID, 100_001, 100_000+w.cfg.Loads)
 	}
-	v := l.vehicle
+	v := l.rides[0].vehicle
 	out := Story{LoadID: l.id, Vehicle: v.carrier.scac + " " + v.id, Device: v.provider + " " + v.device, From: l.from, To: l.to}
 	for _, s := range l.stops {
 		out.Stops = append(out.Stops, storyOf(s))
@@ -63,8 +63,8 @@ func (w *World) Story(loadID string) (Story, error) {
 		out.Said = append(out.Said, SaidStory{Topic: m.Topic, Key: m.Key, OccurredAt: m.OccurredAt, DeliverAt: m.DeliverAt, Duplicate: m.Duplicate, Record: m.Record})
 	}
 	e := w.evidenceOf(d)
-	for _, s := range l.shipments {
-		out.Shipments = append(out.Shipments, w.truthAbout(s, e))
+	for _, aboard := range l.legs {
+		out.Shipments = append(out.Shipments, w.truthAbout(aboard.shipment, e))
 	}
 	out.Silences = silencesDuring(l, w.silences(d))
 	return out, nil
@@ -75,8 +75,8 @@ func storyOf(s *stop) StopStory {
 		Sequence: s.seq, Type: s.kind.String(), Place: s.place.id + " " + s.place.name, Appointment: s.appointment,
 		Arrive: s.arrive, Depart: s.depart, FirstFix: s.firstFix, LastFix: s.lastFix,
 	}
-	for _, aboard := range s.shipments {
-		out.Shipments = append(out.Shipments, aboard.id)
+	for _, aboard := range s.legs {
+		out.Shipments = append(out.Shipments, aboard.shipment.id)
 	}
 	return out
 }

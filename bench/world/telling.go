@@ -30,10 +30,14 @@ func (w *World) told(l *load) []Delivery {
 		t.erp(o)
 	}
 	t.tms()
-	for _, s := range l.shipments {
-		t.wms(s)
-		t.carrier(s)
-		t.epod(s)
+	for _, aboard := range l.legs {
+		t.wms(aboard)
+		t.carrier(aboard)
+		t.epod(aboard)
+	}
+	for _, rec := range l.installed {
+		at := later(rec.ValidFrom, rec.ValidTo).Time()
+		t.say(topics.Installations, rec, at, time.Minute, 10*time.Minute, rec.DeviceID)
 	}
 	return t.out
 }
@@ -81,28 +85,40 @@ func (t *teller) tms() {
 	t.plan(avro.LoadEventTendered, l.tendered, false)
 	t.plan(avro.LoadEventAccepted, l.accepted, true)
 	t.plan(avro.LoadEventDispatched, l.dispatched, true)
-	rec := &avro.Assignment{
-		Tenant: t.w.cfg.Tenant, LoadID: l.id, EventID: t.envelope("tms"), Partner: "tms", VehicleIssuer: l.vehicle.carrier.scac, VehicleID: l.vehicle.id, TrailerID: l.trailer, DriverID: l.driver,
-		ValidFrom: avro.MicrosOf(l.from), ValidTo: avro.Some(avro.MicrosOf(l.to)), OccurredAt: avro.MicrosOf(l.assigned),
+	for i, r := range l.rides {
+		said := l.assigned
+		if i > 0 {
+			said = r.from.Add(5 * time.Minute)
+		}
+		t.assign(r, said)
 	}
-	t.say(topics.Assignments, rec, l.assigned, 2*time.Second, 30*time.Second, l.id)
+}
+
+// assign gives the load to what carries it, as far as is known then: to the end.
+func (t *teller) assign(r ride, said time.Time) {
+	rec := &avro.Assignment{
+		Tenant: t.w.cfg.Tenant, LoadID: t.l.id, EventID: t.envelope("tms"), Partner: "tms", VehicleIssuer: r.vehicle.carrier.scac, VehicleID: r.vehicle.id, TrailerID: r.trailer, DriverID: r.driver,
+		ValidFrom: avro.MicrosOf(r.from), ValidTo: avro.Some(avro.MicrosOf(t.l.to)), OccurredAt: avro.MicrosOf(said),
+	}
+	t.say(topics.Assignments, rec, said, 2*time.Second, 30*time.Second, t.l.id)
 }
 
 func (t *teller) plan(event avro.LoadEvent, at time.Time, accepted bool) {
 	l := t.l
 	rec := &avro.Load{
-		Tenant: t.w.cfg.Tenant, LoadID: l.id, Event: event, EventID: t.envelope("tms"), Partner: "tms", Carrier: l.vehicle.carrier.scac, Customer: l.customer(), ServiceLevel: serviceLevel,
+		Tenant: t.w.cfg.Tenant, LoadID: l.id, Event: event, EventID: t.envelope("tms"), Partner: "tms", Carrier: l.carrier(), Customer: l.customer(), ServiceLevel: serviceLevel,
 		DistanceM: avro.Some(int64(l.metres)), OccurredAt: avro.MicrosOf(at),
 	}
 	for _, s := range l.stops {
 		rec.Stops = append(rec.Stops, l.planOf(s))
 	}
-	for _, s := range l.shipments {
-		aboard := avro.LoadShipment{ShipmentID: s.id, OrderIDs: []string{s.order.id}, DeliveryNumbers: []string{s.delivery}, BOL: s.bol}
+	for _, aboard := range l.legs {
+		s := aboard.shipment
+		planned := avro.LoadShipment{ShipmentID: s.id, OrderIDs: []string{s.order.id}, DeliveryNumbers: []string{s.delivery}, BOL: s.bol}
 		if accepted {
-			aboard.PRO = s.pro
+			planned.PRO = aboard.pro
 		}
-		rec.Shipments = append(rec.Shipments, aboard)
+		rec.Shipments = append(rec.Shipments, planned)
 	}
 	t.say(topics.Loads, rec, at, 2*time.Second, 30*time.Second, l.id)
 }
@@ -115,9 +131,9 @@ func (l *load) planOf(s *stop) avro.Stop {
 	if !s.appointment.IsZero() {
 		out.AppointmentAt = avro.Some(avro.MicrosOf(s.appointment))
 	}
-	if len(s.shipments) < len(l.shipments) {
-		for _, aboard := range s.shipments {
-			out.ShipmentIDs = append(out.ShipmentIDs, aboard.id)
+	if len(s.legs) < len(l.legs) {
+		for _, aboard := range s.legs {
+			out.ShipmentIDs = append(out.ShipmentIDs, aboard.shipment.id)
 		}
 	}
 	return out
@@ -125,52 +141,58 @@ func (l *load) planOf(s *stop) avro.Stop {
 
 // customer is the shipper, where all freight aboard is of one.
 func (l *load) customer() string {
-	first := l.shipments[0].order.customer
-	if slices.ContainsFunc(l.shipments, func(s *shipment) bool { return s.order.customer != first }) {
+	first := l.legs[0].shipment.order.customer
+	if slices.ContainsFunc(l.legs, func(aboard *leg) bool { return aboard.shipment.order.customer != first }) {
 		return ""
 	}
 	return first
 }
 
 // wms knows deliveries and, from packing on, SSCCs; the order only where one delivery is all of it; load and trailer at
-// loading; shipment and BOL at ship confirmation. No vehicle, no PRO.
-func (t *teller) wms(s *shipment) {
+// loading; shipment and BOL at ship confirmation. No vehicle, no PRO. A terminal scans what it loads, and no more.
+func (t *teller) wms(aboard *leg) {
+	s := aboard.shipment
+	trailer := t.l.at(aboard.loaded).trailer
+	if !aboard.isFirst() {
+		t.scan(aboard, aboard.loaded, &avro.WarehouseEvent{Milestone: avro.MilestoneCodeLoaded, SSCC: s.sscc, LoadID: t.l.id, TrailerID: trailer})
+		return
+	}
 	orderID := ""
 	if len(s.order.shipments) == 1 {
 		orderID = s.order.id
 	}
-	t.scan(s, s.allocated, &avro.WarehouseEvent{Milestone: avro.MilestoneCodeAllocated, OrderID: orderID, DeliveryNumber: s.delivery})
-	t.scan(s, s.picked, &avro.WarehouseEvent{Milestone: avro.MilestoneCodePicked, OrderID: orderID, DeliveryNumber: s.delivery})
-	t.scan(s, s.packed, &avro.WarehouseEvent{Milestone: avro.MilestoneCodePacked, DeliveryNumber: s.delivery, SSCC: s.sscc})
-	t.scan(s, s.staged, &avro.WarehouseEvent{Milestone: avro.MilestoneCodeStaged, SSCC: s.sscc})
-	t.scan(s, s.loaded, &avro.WarehouseEvent{Milestone: avro.MilestoneCodeLoaded, SSCC: s.sscc, LoadID: t.l.id, TrailerID: t.l.trailer})
-	t.scan(s, s.confirmed, &avro.WarehouseEvent{Milestone: avro.MilestoneCodeShipConfirmed, DeliveryNumber: s.delivery, ShipmentID: s.id, LoadID: t.l.id, BOL: s.bol, TrailerID: t.l.trailer})
+	t.scan(aboard, s.allocated, &avro.WarehouseEvent{Milestone: avro.MilestoneCodeAllocated, OrderID: orderID, DeliveryNumber: s.delivery})
+	t.scan(aboard, s.picked, &avro.WarehouseEvent{Milestone: avro.MilestoneCodePicked, OrderID: orderID, DeliveryNumber: s.delivery})
+	t.scan(aboard, s.packed, &avro.WarehouseEvent{Milestone: avro.MilestoneCodePacked, DeliveryNumber: s.delivery, SSCC: s.sscc})
+	t.scan(aboard, s.staged, &avro.WarehouseEvent{Milestone: avro.MilestoneCodeStaged, SSCC: s.sscc})
+	t.scan(aboard, aboard.loaded, &avro.WarehouseEvent{Milestone: avro.MilestoneCodeLoaded, SSCC: s.sscc, LoadID: t.l.id, TrailerID: trailer})
+	t.scan(aboard, s.confirmed, &avro.WarehouseEvent{Milestone: avro.MilestoneCodeShipConfirmed, DeliveryNumber: s.delivery, ShipmentID: s.id, LoadID: t.l.id, BOL: s.bol, TrailerID: trailer})
 }
 
-func (t *teller) scan(s *shipment, at time.Time, rec *avro.WarehouseEvent) {
-	place := s.pickups[0].place.id
+func (t *teller) scan(aboard *leg, at time.Time, rec *avro.WarehouseEvent) {
+	place := aboard.pickups[0].place.id
 	rec.Tenant, rec.EventID, rec.Partner, rec.PlaceID, rec.OccurredAt = t.w.cfg.Tenant, t.envelope("wms"), "wms", place, avro.MicrosOf(at)
 	t.say(topics.WarehouseEvents, rec, at, 5*time.Second, 2*time.Minute, place)
 }
 
 // carrier knows the PRO, the stop and the city; the shipper's id and the BOL not always. Its times are a driver's, told to the
 // minute and up to five minutes off. No load.
-func (t *teller) carrier(s *shipment) {
-	for _, at := range s.pickups {
-		t.status(s, at, "X3", avro.MilestoneCodeArrivedPickup, at.arrive)
-		t.status(s, at, "AF", avro.MilestoneCodeDepartedPickup, at.depart)
+func (t *teller) carrier(aboard *leg) {
+	for _, at := range aboard.pickups {
+		t.status(aboard, at, "X3", avro.MilestoneCodeArrivedPickup, at.arrive)
+		t.status(aboard, at, "AF", avro.MilestoneCodeDepartedPickup, at.depart)
 	}
-	t.status(s, s.drop, "X1", avro.MilestoneCodeArrivedDelivery, s.drop.arrive)
-	t.status(s, s.drop, "D1", avro.MilestoneCodeDelivered, s.delivered)
-	t.status(s, s.drop, "CD", avro.MilestoneCodeDepartedDelivery, s.drop.depart)
+	t.status(aboard, aboard.drop, "X1", avro.MilestoneCodeArrivedDelivery, aboard.drop.arrive)
+	t.status(aboard, aboard.drop, "D1", avro.MilestoneCodeDelivered, aboard.unloaded) // to a carrier, a terminal is where it delivers
+	t.status(aboard, aboard.drop, "CD", avro.MilestoneCodeDepartedDelivery, aboard.drop.depart)
 }
 
-func (t *teller) status(s *shipment, at *stop, code string, milestone avro.MilestoneCode, when time.Time) {
-	scac := t.l.vehicle.carrier.scac
+func (t *teller) status(aboard *leg, at *stop, code string, milestone avro.MilestoneCode, when time.Time) {
+	scac, s := t.l.carrier(), aboard.shipment
 	said := when.Add(between(t.r, -5*time.Minute, 5*time.Minute)).Round(time.Minute)
 	rec := &avro.CarrierStatus{
-		Tenant: t.w.cfg.Tenant, Scac: scac, Partner: scac, EventID: t.envelope("edi"), PRO: s.pro, StatusCode: code, ReasonCode: "NS", Milestone: milestone, Classifier: avro.ClassifierActual,
-		StopSequence: avro.Some(at.seq), EquipmentID: t.l.trailer, City: at.place.city, Region: "IL", Country: "US", OccurredAt: avro.MicrosOf(said),
+		Tenant: t.w.cfg.Tenant, Scac: scac, Partner: scac, EventID: t.envelope("edi"), PRO: aboard.pro, StatusCode: code, ReasonCode: "NS", Milestone: milestone, Classifier: avro.ClassifierActual,
+		StopSequence: avro.Some(at.seq), EquipmentID: t.l.at(when).trailer, City: at.place.city, Region: "IL", Country: "US", OccurredAt: avro.MicrosOf(said),
 	}
 	if hit(t.r, 0.6) {
 		rec.ShipmentID = s.id
@@ -178,20 +200,24 @@ func (t *teller) status(s *shipment, at *stop, code string, milestone avro.Miles
 	if hit(t.r, 0.5) {
 		rec.BOL = s.bol
 	}
-	t.say(topics.CarrierStatuses, rec, said, 6*time.Minute, 45*time.Minute, scac, s.pro)
+	t.say(topics.CarrierStatuses, rec, said, 6*time.Minute, 45*time.Minute, scac, aboard.pro)
 }
 
-// epod knows load, stop, delivery and SSCCs; the shipment mostly. No PRO. The paper follows hours later.
-func (t *teller) epod(s *shipment) {
+// epod knows load, stop, delivery and SSCCs; the shipment mostly. No PRO. The paper follows hours later. At terminals nobody signs.
+func (t *teller) epod(aboard *leg) {
+	if !aboard.isLast() {
+		return
+	}
 	signed := pick(t.r, signatures)
-	t.proof(s, avro.DeliveryOutcomeDelivered, signed, s.delivered)
-	t.proof(s, avro.DeliveryOutcomePodReceived, signed, s.pod)
+	t.proof(aboard, avro.DeliveryOutcomeDelivered, signed, aboard.unloaded)
+	t.proof(aboard, avro.DeliveryOutcomePodReceived, signed, aboard.shipment.pod)
 }
 
-func (t *teller) proof(s *shipment, outcome avro.DeliveryOutcome, signed string, at time.Time) {
+func (t *teller) proof(aboard *leg, outcome avro.DeliveryOutcome, signed string, at time.Time) {
+	s := aboard.shipment
 	rec := &avro.ProofOfDelivery{
-		Tenant: t.w.cfg.Tenant, EventID: t.envelope("pod"), Partner: "epod", LoadID: t.l.id, StopSequence: avro.Some(s.drop.seq), DeliveryNumber: s.delivery, SSCC: s.sscc,
-		Outcome: outcome, SignedBy: signed, Location: avro.Some(geoPoint(s.drop.spot)), OccurredAt: avro.MicrosOf(at),
+		Tenant: t.w.cfg.Tenant, EventID: t.envelope("pod"), Partner: "epod", LoadID: t.l.id, StopSequence: avro.Some(aboard.drop.seq), DeliveryNumber: s.delivery, SSCC: s.sscc,
+		Outcome: outcome, SignedBy: signed, Location: avro.Some(geoPoint(aboard.drop.spot)), OccurredAt: avro.MicrosOf(at),
 	}
 	if hit(t.r, 0.7) {
 		rec.ShipmentID = s.id
@@ -203,12 +229,36 @@ var signatures = []string{"A. Novak", "B. Okafor", "C. Lindqvist", "D. Moreau", 
 
 // installed is what the fleet says about the vehicle's device.
 func (w *World) installed(v *vehicle) []Delivery {
-	from := w.cfg.Start.AddDate(0, 0, -30)
 	said := w.cfg.Start.Add(-30 * time.Minute)
-	return w.damaged([]Delivery{{
-		Topic: topics.Installations.Name, Key: topics.Key(w.cfg.Tenant, v.device), OccurredAt: from, DeliverAt: said,
-		Record: &avro.DeviceInstallation{
-			Tenant: w.cfg.Tenant, DeviceIssuer: v.provider, DeviceID: v.device, VehicleIssuer: v.carrier.scac, VehicleID: v.id, ValidFrom: avro.MicrosOf(from),
-		},
-	}}, "vehicle", v.index)
+	all := []*vehicle{v}
+	if w.cfg.Damage.Swapped > 0 {
+		all = append(all, w.spare(v))
+	}
+	var out []Delivery
+	for _, v := range all {
+		out = append(out, Delivery{
+			Topic: topics.Installations.Name, Key: topics.Key(w.cfg.Tenant, v.device), OccurredAt: w.bought(), DeliverAt: said, Record: installation(w.cfg.Tenant, v, w.bought()),
+		})
+	}
+	return w.damaged(out, "vehicle", v.index)
 }
+
+// bought is when the vehicles' first devices were built in.
+func (w *World) bought() time.Time { return w.cfg.Start.AddDate(0, 0, -30) }
+
+func installation(tenant string, v *vehicle, from time.Time) *avro.DeviceInstallation {
+	return &avro.DeviceInstallation{Tenant: tenant, DeviceIssuer: v.provider, DeviceID: v.device, VehicleIssuer: v.carrier.scac, VehicleID: v.id, ValidFrom: avro.MicrosOf(from)}
+}
+
+// at is what carries the load at an instant.
+func (l *load) at(t time.Time) ride {
+	for _, r := range l.rides {
+		if t.Before(r.to) {
+			return r
+		}
+	}
+	return l.rides[len(l.rides)-1]
+}
+
+// later is the end of a period, or its beginning where it is open.
+func later(from avro.Micros, to avro.Opt[avro.Micros]) avro.Micros { return max(from, to.V) }

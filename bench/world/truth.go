@@ -28,7 +28,7 @@ type ShipmentTruth struct {
 	Carrier      string
 	OrderIDs     []string
 	LoadIDs      []string
-	Vehicles     []avro.Identifier
+	Vehicles     []avro.Identifier // and trailers
 	SSCC         []string
 	Delivery     string
 	BOL          string
@@ -53,7 +53,8 @@ type MilestoneTruth struct {
 	OccurredAt   time.Time       // by the evidence: of telematics, the first or last delivered fix of the standing
 	WorldAt      time.Time       // in the world; what the source said may be off
 	Source       avro.SourceSystem
-	Tolerance    time.Duration // one sample for telematics, otherwise none
+	Agreement    avro.Agreement // CONFLICT: the evidence does not determine the time, the most trusted source is named
+	Tolerance    time.Duration  // one sample for telematics, otherwise none
 }
 
 // ExpectationTruth is one expectation of the service-level template after the last tick: MET, LATE or MISSED.
@@ -95,8 +96,10 @@ func (w *World) Truth() Truth {
 func (w *World) truthOf(d *day) (shipments []ShipmentTruth, orders []OrderTruth) {
 	e := w.evidenceOf(d)
 	for _, l := range d.loads {
-		for _, s := range l.shipments {
-			shipments = append(shipments, w.truthAbout(s, e))
+		for _, aboard := range l.legs {
+			if aboard.isFirst() {
+				shipments = append(shipments, w.truthAbout(aboard.shipment, e))
+			}
 		}
 		for _, o := range l.tells() {
 			orders = append(orders, truthAboutOrder(o))
@@ -106,11 +109,14 @@ func (w *World) truthOf(d *day) (shipments []ShipmentTruth, orders []OrderTruth)
 }
 
 func (w *World) truthAbout(s *shipment, e *evidence) ShipmentTruth {
-	v := s.load.vehicle
 	t := ShipmentTruth{
-		ID: s.id, Customer: s.order.customer, Carrier: v.carrier.scac, OrderIDs: []string{s.order.id}, LoadIDs: []string{s.load.id},
-		Vehicles: []avro.Identifier{{Kind: avro.IdentifierKindVehicle, Issuer: v.carrier.scac, Value: v.id}},
-		SSCC:     s.sscc, Delivery: s.delivery, BOL: s.bol, PRO: s.pro,
+		ID: s.id, Customer: s.order.customer, Carrier: s.first().load.carrier(), OrderIDs: []string{s.order.id}, LoadIDs: s.loadIDs(),
+		SSCC: s.sscc, Delivery: s.delivery, BOL: s.bol, PRO: s.first().pro,
+	}
+	for _, aboard := range s.legs {
+		for _, r := range aboard.load.rides {
+			t.Vehicles = append(t.Vehicles, avro.Identifier{Kind: avro.IdentifierKindVehicle, Issuer: r.vehicle.carrier.scac, Value: r.vehicle.id}, avro.Identifier{Kind: avro.IdentifierKindTrailer, Value: r.trailer})
+		}
 	}
 	t.Milestones = w.believed(e.reports[s])
 	for i, m := range t.Milestones {
@@ -126,22 +132,37 @@ func (s *shipment) worldTime(m MilestoneTruth) time.Time {
 	if !m.StopSequence.Ok {
 		return m.OccurredAt
 	}
-	at := s.load.stops[m.StopSequence.V-1]
+	on := s.on(m.LoadID)
+	at := on.load.stops[m.StopSequence.V-1]
 	switch m.Code {
 	case avro.MilestoneCodeArrivedPickup, avro.MilestoneCodeArrivedDelivery:
 		return at.arrive
 	case avro.MilestoneCodeDepartedPickup, avro.MilestoneCodeDepartedDelivery:
 		return at.depart
-	case avro.MilestoneCodeDelivered:
-		return s.delivered
+	case avro.MilestoneCodeDelivered, avro.MilestoneCodeInterlined:
+		return on.unloaded
 	}
 	return m.OccurredAt
+}
+
+// on is the shipment's leg on a load.
+func (s *shipment) on(load string) *leg {
+	return s.legs[slices.IndexFunc(s.legs, func(l *leg) bool { return l.load.id == load })]
+}
+
+func (s *shipment) loadIDs() []string {
+	var out []string
+	for _, l := range s.legs {
+		out = append(out, l.load.id)
+	}
+	slices.Sort(out)
+	return out
 }
 
 func truthAboutOrder(o *order) OrderTruth {
 	t := OrderTruth{ID: o.id}
 	for _, s := range o.shipments {
-		t.ShipmentIDs, t.LoadIDs = append(t.ShipmentIDs, s.id), append(t.LoadIDs, s.load.id)
+		t.ShipmentIDs, t.LoadIDs = append(t.ShipmentIDs, s.id), append(t.LoadIDs, s.loadIDs()...)
 	}
 	slices.Sort(t.ShipmentIDs)
 	slices.Sort(t.LoadIDs)

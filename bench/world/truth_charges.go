@@ -25,17 +25,20 @@ type ChargeTruth struct {
 
 // charged is the shipment's detention: for every stop of its own and for both sides, once the shipment is known to be delivered.
 func (w *World) charged(s *shipment, happened []MilestoneTruth) []ChargeTruth {
-	if _, ok := find(happened, avro.MilestoneCodeDelivered, s.load.id, avro.Some(s.drop.seq)); !ok {
+	end := s.last()
+	if _, ok := find(happened, avro.MilestoneCodeDelivered, end.load.id, avro.Some(end.drop.seq)); !ok {
 		return nil
 	}
 	var out []ChargeTruth
-	for _, at := range append(slices.Clone(s.pickups), s.drop) {
-		v, ok := visitOf(s, at, happened)
-		if !ok {
-			continue
+	for _, aboard := range s.legs {
+		for _, at := range aboard.stops() {
+			v, ok := visitOf(aboard, at, happened)
+			if !ok {
+				continue
+			}
+			out = append(out, w.detention(v, avro.DirectionReceivable, s.order.customer)...)
+			out = append(out, w.detention(v, avro.DirectionPayable, aboard.load.carrier())...)
 		}
-		out = append(out, w.detention(v, avro.DirectionReceivable, s.order.customer)...)
-		out = append(out, w.detention(v, avro.DirectionPayable, s.load.vehicle.carrier.scac)...)
 	}
 	return out
 }
@@ -47,14 +50,14 @@ type visit struct {
 	arrived, departed time.Time
 }
 
-func visitOf(s *shipment, at *stop, happened []MilestoneTruth) (visit, bool) {
+func visitOf(aboard *leg, at *stop, happened []MilestoneTruth) (visit, bool) {
 	arrived, departed := avro.MilestoneCodeArrivedPickup, avro.MilestoneCodeDepartedPickup
 	if at.kind == avro.StopTypeDelivery {
 		arrived, departed = avro.MilestoneCodeArrivedDelivery, avro.MilestoneCodeDepartedDelivery
 	}
-	a, came := find(happened, arrived, s.load.id, avro.Some(at.seq))
-	d, left := find(happened, departed, s.load.id, avro.Some(at.seq))
-	return visit{load: s.load.id, stop: at, arrived: a.OccurredAt, departed: d.OccurredAt}, came && left
+	a, came := find(happened, arrived, aboard.load.id, avro.Some(at.seq))
+	d, left := find(happened, departed, aboard.load.id, avro.Some(at.seq))
+	return visit{load: aboard.load.id, stop: at, arrived: a.OccurredAt, departed: d.OccurredAt}, came && left
 }
 
 // start is when the clock begins to run: at the appointment for who came early, at arrival for who came late or without one.
@@ -88,7 +91,7 @@ func (w *World) detention(v visit, direction avro.Direction, party string) []Cha
 		return nil
 	}
 	c.Arithmetic = fmt.Sprintf("dwell %v less %ds free is %d x %ds at %d/10000 an hour", dwell, terms.Detention.V.FreeS, units, terms.Detention.V.IncrementS, terms.Detention.V.RatePerHour)
-	if n := len(v.stop.shipments); n > 1 {
+	if n := len(v.stop.legs); n > 1 {
 		c.Held, c.Reason = true, fmt.Sprintf("%d shipments share the stop", n)
 		return only(c, true)
 	}

@@ -16,19 +16,24 @@ func find(all []MilestoneTruth, code avro.MilestoneCode, load string, stop avro.
 	return MilestoneTruth{}, false
 }
 
-// expected reads the template for one shipment: once for its load, or once for each stop of the kind that concerns it.
+// expected reads the template for one shipment: once for each load, or once for each stop of the kind that concerns it. At a
+// terminal nothing is delivered.
 func (w *World) expected(s *shipment, happened []MilestoneTruth) []ExpectationTruth {
 	var out []ExpectationTruth
 	for _, x := range w.truckload().Expectations {
-		switch x.Scope {
-		case avro.ExpectationScopeLeg:
-			out = append(out, expectAt(x, s.load, nil, happened)...)
-		case avro.ExpectationScopePickupStop:
-			for _, at := range s.pickups {
-				out = append(out, expectAt(x, s.load, at, happened)...)
+		for _, aboard := range s.legs {
+			switch x.Scope {
+			case avro.ExpectationScopeLeg:
+				out = append(out, expectAt(x, aboard.load, nil, happened)...)
+			case avro.ExpectationScopePickupStop:
+				for _, at := range aboard.pickups {
+					out = append(out, expectAt(x, aboard.load, at, happened)...)
+				}
+			case avro.ExpectationScopeDeliveryStop:
+				if aboard.isLast() || x.Milestone == avro.MilestoneCodeArrivedDelivery {
+					out = append(out, expectAt(x, aboard.load, aboard.drop, happened)...)
+				}
 			}
-		case avro.ExpectationScopeDeliveryStop:
-			out = append(out, expectAt(x, s.load, s.drop, happened)...)
 		}
 	}
 	return out

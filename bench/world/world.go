@@ -82,7 +82,9 @@ func (t *traffic) morning(days func() (*day, bool), n int) {
 		for _, l := range d.loads {
 			t.later(l.opens, func() { t.add(listed(t.w.messages(l))) })
 		}
-		t.later(d.begin, func() { t.add(t.w.fixes(d).next) })
+		for _, tracker := range d.trackers {
+			t.later(tracker.from, func() { t.add(t.w.fixes(d, tracker).next) })
+		}
 		t.morning(days, n+1)
 	})
 }

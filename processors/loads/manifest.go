@@ -17,12 +17,13 @@ type manifest struct {
 	plan        avro.Load    // the last whole plan said
 	stops       []avro.Stop
 	cancelled   bool
-	assignments []assignment
+	assignments []assignment // of vehicles
+	trailers    []assignment
 }
 
-// assignment is a vehicle given to the load over [from, to).
+// assignment is a vehicle or trailer given to the load over [from, to).
 type assignment struct {
-	vehicle  avro.Identifier
+	unit     avro.Identifier
 	from, to avro.Micros
 }
 
@@ -56,39 +57,56 @@ func (m *manifest) readPlan() {
 	slices.SortFunc(m.stops, func(a, b avro.Stop) int { return cmp.Compare(a.Sequence, b.Sequence) })
 }
 
-// readAssignments lets the last one said stand from its start on; it cuts those before it short, or replaces them.
+// readAssignments takes the assignments in the order in which they were said, less those that were taken back: they never held,
+// so what they had replaced stands again.
 func (m *manifest) readAssignments() {
+	said := map[avro.IdentifierKind][]*avro.Link{}
 	for _, f := range m.facts {
 		for i := range f.Links {
-			if l := &f.Links[i]; l.From.Kind == avro.IdentifierKindVehicle && l.To.Kind == avro.IdentifierKindLoad {
-				m.assign(l)
+			l := &f.Links[i]
+			if l.To.Kind != avro.IdentifierKindLoad {
+				continue
 			}
+			if l.Revoked {
+				said[l.From.Kind] = slices.DeleteFunc(said[l.From.Kind], func(s *avro.Link) bool { return ids.Same(s.From, l.From) && s.ValidFrom == l.ValidFrom })
+				continue
+			}
+			said[l.From.Kind] = append(said[l.From.Kind], l)
 		}
 	}
+	m.assignments, m.trailers = assigned(said[avro.IdentifierKindVehicle]), assigned(said[avro.IdentifierKindTrailer])
 }
 
-func (m *manifest) assign(l *avro.Link) {
-	from, to := l.ValidFrom.Or(-forever), l.ValidTo.Or(forever)
-	kept := m.assignments[:0]
-	for _, a := range m.assignments {
-		if l.Revoked && ids.Same(a.vehicle, l.From) && a.from == from || !l.Revoked && a.from >= from {
-			continue
+// assigned lets the last one said stand from its start on; it cuts those before it short, or replaces them.
+func assigned(said []*avro.Link) []assignment {
+	var out []assignment
+	for _, l := range said {
+		from, to := l.ValidFrom.Or(-forever), l.ValidTo.Or(forever)
+		out = slices.DeleteFunc(out, func(a assignment) bool { return a.from >= from })
+		for i := range out {
+			out[i].to = min(out[i].to, from)
 		}
-		if !l.Revoked {
-			a.to = min(a.to, from)
+		if from < to {
+			out = append(out, assignment{unit: l.From, from: from, to: to})
 		}
-		kept = append(kept, a)
 	}
-	m.assignments = kept
-	if !l.Revoked && from < to {
-		m.assignments = append(m.assignments, assignment{vehicle: l.From, from: from, to: to})
-	}
+	return out
 }
 
-func (m *manifest) assigned(vehicle avro.Identifier, from, to avro.Micros) bool {
-	return slices.ContainsFunc(m.assignments, func(a assignment) bool {
-		return ids.Same(a.vehicle, vehicle) && from < a.to && to > a.from
-	})
+// given finds the last of a vehicle's assignments that held at any time of [from, to).
+func (m *manifest) given(vehicle avro.Identifier, from, to avro.Micros) (last int, ok bool) {
+	for i, a := range slices.Backward(m.assignments) {
+		if ids.Same(a.unit, vehicle) && from < a.to && to > a.from {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// relieved is when another vehicle took over from an assignment; ok is false where none did.
+func (m *manifest) relieved(i int) (at avro.Micros, ok bool) {
+	a := m.assignments[i]
+	return a.to, i+1 < len(m.assignments) && m.assignments[i+1].from == a.to && !ids.Same(m.assignments[i+1].unit, a.unit)
 }
 
 // passenger is a shipment aboard.
@@ -146,8 +164,8 @@ func (m *manifest) view(tenant string, load avro.Identifier, p passenger, derive
 		Tenant: tenant, LoadID: load.Value, Issuer: load.Issuer, ShipmentID: p.shipment.Value, Aboard: p.aboard, AboardFactIDs: p.evidence,
 		Carrier: m.plan.Carrier, Customer: m.plan.Customer, ServiceLevel: m.plan.ServiceLevel, Cancelled: m.cancelled,
 	}
-	for _, a := range m.assignments {
-		id := a.vehicle
+	for _, a := range slices.Concat(m.assignments, m.trailers) {
+		id := a.unit
 		id.Raw = avro.Opt[string]{}
 		v.Vehicles = append(v.Vehicles, id)
 	}

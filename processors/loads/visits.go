@@ -10,12 +10,15 @@ import (
 	"waybill/processors/model/ids"
 )
 
-// visit is a vehicle's presence at one place: consecutive stays there, with no stay at another planned place between them.
+// visit is the load's presence at one place: consecutive stays there, with no stay at another planned place between them. Where
+// one vehicle hands over to another at the place, the load came with the one and leaves with the other.
 type visit struct {
 	place    string
-	vehicle  avro.Identifier
+	vehicle  avro.Identifier // that was there last
 	arrived  avro.Micros
+	brought  avro.Identifier // the vehicle that came with the load; none where it was there before it got the load
 	departed avro.Opt[avro.Micros]
+	relieved avro.Opt[avro.Micros] // when another vehicle took over from the one still there
 	evidence []string
 }
 
@@ -45,38 +48,58 @@ func (st state) known(tenant string, stops []avro.Stop) []*avro.Place {
 // visits cuts the stays of the assigned vehicles into visits of planned places, in order of arrival.
 func (c Config) visits(m *manifest, places []*avro.Place) []visit {
 	var out []visit
-	for _, f := range m.staysByArrival() {
-		p := placeOf(f.Stay.V.Centre, places)
-		if p == nil {
+	for _, v := range m.staysByArrival(places) {
+		if n := len(out); n > 0 && out[n-1].goesOn(&v) {
+			last := &out[n-1]
+			last.vehicle, last.departed, last.relieved, last.evidence = v.vehicle, v.departed, v.relieved, append(last.evidence, v.evidence...)
 			continue
 		}
-		s, vehicle := f.Stay.V, f.Identifiers[0]
-		if n := len(out); n > 0 && out[n-1].place == p.PlaceID && out[n-1].vehicle == vehicle {
-			out[n-1].departed = s.DepartedAt
-			out[n-1].evidence = append(out[n-1].evidence, f.FactID)
-			continue
-		}
-		out = append(out, visit{place: p.PlaceID, vehicle: vehicle, arrived: s.ArrivedAt, departed: s.DepartedAt, evidence: []string{f.FactID}})
+		out = append(out, v)
 	}
 	return slices.DeleteFunc(out, func(v visit) bool {
 		return v.departed.Ok && v.departed.V-v.arrived < avro.Micros(c.MinStop.Microseconds())
 	})
 }
 
-func (m *manifest) staysByArrival() []*avro.Fact {
-	var out []*avro.Fact
+// goesOn says whether the next stay belongs to the same visit: the vehicle is back, or the one that took over is there.
+func (v *visit) goesOn(next *visit) bool {
+	return v.place == next.place && (v.vehicle == next.vehicle || v.relieved.Ok && next.arrived <= v.relieved.V)
+}
+
+// staysByArrival are the load's stays at planned places, each as a visit.
+func (m *manifest) staysByArrival(places []*avro.Place) []visit {
+	var out []visit
 	for _, f := range m.facts {
 		if !f.Stay.Ok || len(f.Identifiers) == 0 {
 			continue
 		}
-		if m.assigned(f.Identifiers[0], f.Stay.V.ArrivedAt, f.Stay.V.DepartedAt.Or(forever)) {
-			out = append(out, f)
+		i, ok := m.given(f.Identifiers[0], f.Stay.V.ArrivedAt, f.Stay.V.DepartedAt.Or(forever))
+		p := placeOf(f.Stay.V.Centre, places)
+		if ok && p != nil {
+			out = append(out, m.stayAt(p, f, i))
 		}
 	}
-	slices.SortFunc(out, func(a, b *avro.Fact) int {
-		return cmp.Or(cmp.Compare(a.Stay.V.ArrivedAt, b.Stay.V.ArrivedAt), cmp.Compare(a.FactID, b.FactID))
+	slices.SortFunc(out, func(a, b visit) int {
+		return cmp.Or(cmp.Compare(a.arrived, b.arrived), cmp.Compare(a.evidence[0], b.evidence[0]))
 	})
 	return out
+}
+
+// stayAt is a stay as far as it is the load's. A vehicle that was there before it took the load over did not bring it; one that
+// was there when it was relieved did not take it away.
+func (m *manifest) stayAt(p *avro.Place, f *avro.Fact, i int) visit {
+	s, vehicle := f.Stay.V, f.Identifiers[0]
+	vehicle.Raw = avro.Opt[string]{}
+	v := visit{place: p.PlaceID, vehicle: vehicle, brought: vehicle, arrived: s.ArrivedAt, departed: s.DepartedAt, evidence: []string{f.FactID}}
+	if from := m.assignments[i].from; i > 0 && s.ArrivedAt < from {
+		if _, took := m.relieved(i - 1); took {
+			v.arrived, v.brought = from, avro.Identifier{}
+		}
+	}
+	if at, is := m.relieved(i); is && s.DepartedAt.Or(forever) > at {
+		v.departed, v.relieved = avro.Opt[avro.Micros]{}, avro.Some(at)
+	}
+	return v
 }
 
 // placeOf is the nearest planned place whose geofence holds the point.
@@ -162,21 +185,22 @@ func tellVisit(tenant string, m *manifest, s avro.Stop, v visit) []avro.Fact {
 	if s.Type == avro.StopTypePickup {
 		arrive, depart = avro.MilestoneCodeArrivedPickup, avro.MilestoneCodeDepartedPickup
 	}
-	out := []avro.Fact{stopFact(tenant, m, s, v, arrive, v.arrived)}
+	var out []avro.Fact
+	if v.brought.Value != "" {
+		out = append(out, stopFact(tenant, m, s, v.evidence, v.brought, arrive, v.arrived))
+	}
 	if v.departed.Ok {
-		out = append(out, stopFact(tenant, m, s, v, depart, v.departed.V))
+		out = append(out, stopFact(tenant, m, s, v.evidence, v.vehicle, depart, v.departed.V))
 	}
 	return out
 }
 
-func stopFact(tenant string, m *manifest, s avro.Stop, v visit, code avro.MilestoneCode, at avro.Micros) avro.Fact {
-	vehicle := v.vehicle
-	vehicle.Raw = avro.Opt[string]{}
+func stopFact(tenant string, m *manifest, s avro.Stop, evidence []string, vehicle avro.Identifier, code avro.MilestoneCode, at avro.Micros) avro.Fact {
 	f := avro.Fact{
 		Tenant: tenant, HasMilestone: true, Milestone: code, Classifier: avro.ClassifierActual, OccurredAt: at,
 		Identifiers:  []avro.Identifier{ids.Of(avro.IdentifierKindLoad, "", m.plan.LoadID), vehicle},
 		Source:       avro.Source{System: avro.SourceSystemTelematics},
-		StopSequence: avro.Some(s.Sequence), PlaceID: s.PlaceID, DerivedFrom: slices.Clone(v.evidence),
+		StopSequence: avro.Some(s.Sequence), PlaceID: s.PlaceID, DerivedFrom: slices.Clone(evidence),
 	}
 	facts.Seal(&f)
 	return f

@@ -62,7 +62,7 @@ func TestVisits(t *testing.T) {
 		{"a light at the gate is no visit", []*avro.Fact{stay(hour(8), 2)}, 0},
 		{"moving up to the dock stays one visit", []*avro.Fact{stay(hour(8), 2), stay(hour(9), 30)}, 1},
 	} {
-		m := &manifest{facts: c.stays, assignments: []assignment{{vehicle: truck, from: -forever, to: forever}}}
+		m := &manifest{facts: c.stays, assignments: []assignment{{unit: truck, from: -forever, to: forever}}}
 		if got := DefaultConfig().visits(m, []*avro.Place{place}); len(got) != c.want {
 			t.Errorf("%s: got %d visits, want %d", c.name, len(got), c.want)
 		}
@@ -87,12 +87,10 @@ func TestAssignments(t *testing.T) {
 	}{
 		{"a later word cuts the one before short", []avro.Link{link("1", 6, 0, false), link("2", 10, 0, false)}, []assignment{{v("1"), hour(6), hour(10)}, {v("2"), hour(10), forever}}},
 		{"or replaces it", []avro.Link{link("1", 10, 0, false), link("2", 8, 0, false)}, []assignment{{v("2"), hour(8), forever}}},
+		{"what a mistake replaced stands again", []avro.Link{link("1", 6, 0, false), link("2", 5, 0, false), link("2", 5, 0, true)}, []assignment{{v("1"), hour(6), forever}}},
 		{"a mistake is taken back", []avro.Link{link("1", 6, 22, false), link("1", 6, 22, true)}, nil},
 	} {
-		m := &manifest{}
-		for i := range c.links {
-			m.assign(&c.links[i])
-		}
+		m := gather([]*avro.Fact{{Links: c.links}})
 		if !slices.Equal(m.assignments, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, m.assignments, c.want)
 		}

@@ -16,6 +16,8 @@ type consist struct {
 	id           avro.Identifier
 	facts        []*avro.Fact
 	legs         []*avro.LoadView // the loads it travels on, by id
+	terminals    []halt           // where it is unloaded and goes on
+	pros         []proOf
 	orders       []avro.Identifier
 	equipment    []avro.Identifier
 	references   []avro.Identifier
@@ -33,6 +35,7 @@ func (c Config) gather(tenant string, id avro.Identifier, st state) *consist {
 		s.facts = append(s.facts, f)
 	}
 	s.legs = legs(st)
+	s.terminals, s.pros = terminals(st), s.prosByLoad()
 	s.link()
 	s.describe()
 	policy := timeline.Policy{Tolerance: c.Tolerance, Place: s.place, Planned: s.planned}
@@ -67,7 +70,11 @@ func (s *consist) told() []*avro.Fact {
 		}
 	}
 	slices.SortFunc(out, func(a, b *avro.Fact) int { return cmp.Compare(a.FactID, b.FactID) })
-	return slices.CompactFunc(out, func(a, b *avro.Fact) bool { return a.FactID == b.FactID })
+	out = slices.CompactFunc(out, func(a, b *avro.Fact) bool { return a.FactID == b.FactID })
+	for i := range out {
+		out[i] = s.meant(out[i])
+	}
+	return out
 }
 
 // link collects what is tied to the shipment.
@@ -152,6 +159,7 @@ var stopType = map[avro.MilestoneCode]avro.StopType{
 	avro.MilestoneCodeArrivedDelivery:        avro.StopTypeDelivery,
 	avro.MilestoneCodeDepartedDelivery:       avro.StopTypeDelivery,
 	avro.MilestoneCodeAppointmentSetDelivery: avro.StopTypeDelivery,
+	avro.MilestoneCodeInterlined:             avro.StopTypeDelivery,
 	avro.MilestoneCodeDelivered:              avro.StopTypeDelivery,
 	avro.MilestoneCodeDeliveredPartial:       avro.StopTypeDelivery,
 	avro.MilestoneCodePodReceived:            avro.StopTypeDelivery,
@@ -169,7 +177,7 @@ func (s *consist) place(f *avro.Fact) (load string, stop int32, ok bool) {
 	n := 0
 	for _, leg := range s.legs {
 		for _, st := range leg.Stops {
-			if st.Type == want && f.StopSequence.Or(st.Sequence) == st.Sequence && aboard(f, leg) {
+			if st.Type == want && f.StopSequence.Or(st.Sequence) == st.Sequence && s.aboard(f, leg) {
 				load, stop = leg.LoadID, st.Sequence
 				n++
 			}
@@ -178,8 +186,8 @@ func (s *consist) place(f *avro.Fact) (load string, stop int32, ok bool) {
 	return load, stop, n == 1
 }
 
-// aboard says whether a fact names the leg's load, or none.
-func aboard(f *avro.Fact, leg *avro.LoadView) bool {
+// aboard says whether a fact names the leg's load, or a PRO number the shipment goes by on it; or names no load in either way.
+func (s *consist) aboard(f *avro.Fact, leg *avro.LoadView) bool {
 	named := false
 	for _, id := range f.Identifiers {
 		if id.Kind == avro.IdentifierKindLoad {
@@ -187,6 +195,14 @@ func aboard(f *avro.Fact, leg *avro.LoadView) bool {
 				return true
 			}
 			named = true
+		}
+		for _, p := range s.pros {
+			if ids.Same(p.pro, id) {
+				if p.load == leg.LoadID {
+					return true
+				}
+				named = true
+			}
 		}
 	}
 	return !named

@@ -31,6 +31,9 @@ func (t *telling) expect(judged avro.Micros) (next avro.Micros) {
 	}
 	for _, x := range level.Expectations {
 		for _, sc := range t.scopes(x.Scope) {
+			if sc.stop != nil && t.terminal(sc.leg.LoadID, sc.stop.Sequence) && ends[x.Milestone] {
+				continue
+			}
 			e, ok := t.evaluate(x, sc, judged)
 			if !ok {
 				continue
@@ -47,6 +50,9 @@ func (t *telling) expect(judged avro.Micros) (next avro.Micros) {
 	})
 	return next
 }
+
+// ends are the milestones at a shipment's end, and not where it changes loads.
+var ends = map[avro.MilestoneCode]bool{avro.MilestoneCodeDelivered: true, avro.MilestoneCodePodReceived: true}
 
 // scope is one thing a milestone is expected of: the shipment, a leg, or a stop of a leg.
 type scope struct {
