@@ -67,7 +67,7 @@ func (s *consist) told() []*avro.Fact {
 		}
 	}
 	slices.SortFunc(out, func(a, b *avro.Fact) int { return cmp.Compare(a.FactID, b.FactID) })
-	return slices.CompactFunc(out, func(a, b *avro.Fact) bool { return a.FactID == b.FactID })
+	return factset.Uncorrected(slices.CompactFunc(out, func(a, b *avro.Fact) bool { return a.FactID == b.FactID }))
 }
 
 // link collects what is tied to the shipment.
