@@ -114,13 +114,23 @@ func FuzzLoadState(f *testing.F) { fuzzRecord(f, func() Record { return new(Load
 
 func FuzzNodeFact(f *testing.F) { fuzzRecord(f, func() Record { return new(NodeFact) }) }
 
+func FuzzNodeGap(f *testing.F) { fuzzRecord(f, func() Record { return new(NodeGap) }) }
+
 func FuzzNodeLink(f *testing.F) { fuzzRecord(f, func() Record { return new(NodeLink) }) }
+
+func FuzzNodeSpan(f *testing.F) { fuzzRecord(f, func() Record { return new(NodeSpan) }) }
+
+func FuzzNodeWait(f *testing.F) { fuzzRecord(f, func() Record { return new(NodeWait) }) }
 
 func FuzzOrderState(f *testing.F) { fuzzRecord(f, func() Record { return new(OrderState) }) }
 
 func FuzzResolveNode(f *testing.F) { fuzzRecord(f, func() Record { return new(ResolveNode) }) }
 
+func FuzzResolveNode1(f *testing.F) { fuzzRecord(f, func() Record { return new(ResolveNode1) }) }
+
 func FuzzShipmentState(f *testing.F) { fuzzRecord(f, func() Record { return new(ShipmentState) }) }
+
+func FuzzTenantParking(f *testing.F) { fuzzRecord(f, func() Record { return new(TenantParking) }) }
 
 func FuzzTold(f *testing.F) { fuzzRecord(f, func() Record { return new(Told) }) }
 

@@ -57,10 +57,15 @@ func Names() []string {
 		"waybill.state.Composed",
 		"waybill.state.LoadState",
 		"waybill.state.NodeFact",
+		"waybill.state.NodeGap",
 		"waybill.state.NodeLink",
+		"waybill.state.NodeSpan",
+		"waybill.state.NodeWait",
 		"waybill.state.OrderState",
 		"waybill.state.ResolveNode",
+		"waybill.state.ResolveNode1",
 		"waybill.state.ShipmentState",
+		"waybill.state.TenantParking",
 		"waybill.state.Told",
 		"waybill.state.TrackBlock",
 		"waybill.state.TrackCounts",
@@ -185,14 +190,24 @@ func New(fullName string) (Record, bool) {
 		return new(LoadState), true
 	case "waybill.state.NodeFact":
 		return new(NodeFact), true
+	case "waybill.state.NodeGap":
+		return new(NodeGap), true
 	case "waybill.state.NodeLink":
 		return new(NodeLink), true
+	case "waybill.state.NodeSpan":
+		return new(NodeSpan), true
+	case "waybill.state.NodeWait":
+		return new(NodeWait), true
 	case "waybill.state.OrderState":
 		return new(OrderState), true
 	case "waybill.state.ResolveNode":
 		return new(ResolveNode), true
+	case "waybill.state.ResolveNode1":
+		return new(ResolveNode1), true
 	case "waybill.state.ShipmentState":
 		return new(ShipmentState), true
+	case "waybill.state.TenantParking":
+		return new(TenantParking), true
 	case "waybill.state.Told":
 		return new(Told), true
 	case "waybill.state.TrackBlock":

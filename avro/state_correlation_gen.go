@@ -46,7 +46,7 @@ func (*NodeFact) AvroName() string { return "waybill.state.NodeFact" }
 
 // AvroSchema implements [Record].
 func (*NodeFact) AvroSchema() string {
-	return `{"type":"record","name":"NodeFact","namespace":"waybill.state","doc":"A fact filed under an identifier, and where it was sent on to.","fields":[{"name":"fact","type":{"type":"record","name":"Fact","namespace":"waybill.correlation","doc":"What one source said once, or what a stage derived. Immutable; identity is the canonical business content. A derived fact that may be restated carries a series: of each series the highest revision stands, and a void one says that nothing stands.","fields":[{"name":"fact_id","type":"string","doc":"Hash of the canonical business content, 32 hex digits."},{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"milestone","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"The milestone told, where the fact tells one (has_milestone)."},{"name":"has_milestone","type":"boolean","default":false,"doc":"True: the fact reports a milestone, be it UNMAPPED. False: it only links, plans or describes."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"Whether the milestone is requested, planned, estimated or actual."},{"name":"identifiers","type":{"type":"array","items":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]}},"default":[],"doc":"Every identifier the source gave, normalised; the first is the one its own system files it under."},{"name":"links","type":{"type":"array","items":{"type":"record","name":"Link","namespace":"waybill.correlation","doc":"One source's word that two identifiers belong together over [valid_from, valid_to). Many-to-many; may arrive after the events it explains.","fields":[{"name":"from","type":"waybill.common.Identifier","doc":"The identifier further from the shipment (device, SSCC, vehicle, order line, order)."},{"name":"to","type":"waybill.common.Identifier","doc":"The identifier nearer to it."},{"name":"classifier","type":"waybill.common.Classifier","default":"ACTUAL","doc":"PLANNED: booked so. ACTUAL: seen so; where there is any, it outweighs the plan."},{"name":"valid_from","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Start, inclusive; null is always."},{"name":"valid_to","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"End, exclusive; null is open."},{"name":"revoked","type":"boolean","default":false,"doc":"True: the link never held; readers filter it out, nothing is deleted."}]}},"default":[],"doc":"Links the fact states."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened in the world."},{"name":"device_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"The device's clock, where there is one. Not part of identity."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it. Not part of identity."},{"name":"source","type":{"type":"record","name":"Source","namespace":"waybill.common","doc":"Who said something.","fields":[{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"The kind of system."},{"name":"partner","type":"string","default":"","doc":"The partner or instance that spoke, as configured; empty means the tenant's own."}]},"doc":"Who said it."},{"name":"event_id","type":"string","default":"","doc":"The source's envelope id. Not part of identity."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop of the load it speaks of."},{"name":"place_id","type":"string","default":"","doc":"The place it speaks of."},{"name":"location","type":["null",{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]}],"default":null,"doc":"Where it was said."},{"name":"code","type":"string","default":"","doc":"The source's own code or event name."},{"name":"reason_code","type":"string","default":"","doc":"The source's reason code: decides whose fault it is."},{"name":"quantity","type":["null",{"type":"record","name":"Quantity","namespace":"waybill.common","doc":"A quantity with its unit.","fields":[{"name":"value","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"The number, scale 4."},{"name":"unit","type":"string","default":"","doc":"UN/ECE Recommendation 20 code (EA, KGM, PX), as normalised."}]}],"default":null,"doc":"How much of it."},{"name":"attributes","type":{"type":"map","values":"string"},"default":{},"doc":"What else the source said, sorted by key."},{"name":"order","type":["null",{"type":"record","name":"Order","namespace":"waybill.orders","doc":"An order release, change or cancellation as the ERP said it. The whole order each time: the last one said stands.","fields":[{"name":"tenant","type":"string","doc":"The logistics company's customer whose data this is. Every key begins with it."},{"name":"order_id","type":"string","doc":"The order number."},{"name":"issuer","type":"string","default":"","doc":"The system that numbers the orders; empty means the tenant."},{"name":"event","type":{"type":"enum","name":"OrderEvent","namespace":"waybill.orders","doc":"What the ERP says about an order (X12 850, 860).","symbols":["UNSPECIFIED","RELEASED","CHANGED","CONFIRMED","CANCELLED","INVOICE_POSTED","PAYMENT_RECEIVED"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What happened to the order."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id. Not part of identity: re-sent messages carry new ones."},{"name":"partner","type":"string","default":"","doc":"The ERP instance that spoke."},{"name":"customer","type":"string","default":"","doc":"Who ordered: the party that pays unless the contract says otherwise."},{"name":"customer_po","type":"string","default":"","doc":"The customer's purchase order number."},{"name":"service_level","type":"string","default":"","doc":"The service-level template by name, such as truckload."},{"name":"requested_pickup_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Requested pickup."},{"name":"requested_delivery_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Requested delivery."},{"name":"delivery_numbers","type":{"type":"array","items":"string"},"default":[],"doc":"Delivery numbers raised for the order so far."},{"name":"lines","type":{"type":"array","items":{"type":"record","name":"OrderLine","namespace":"waybill.orders","doc":"One line of an order.","fields":[{"name":"line_id","type":"string","default":"","doc":"The line's identifier: unique within the issuer."},{"name":"product","type":"string","default":"","doc":"GTIN or SKU."},{"name":"quantity","type":["null","waybill.common.Quantity"],"default":null,"doc":"Ordered quantity."}]}},"default":[],"doc":"The order's lines."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened in the world."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"remarks","type":{"type":"map","values":"string"},"default":{},"doc":"What was said that the order has no room for, by field: local times whose zone is not known, codes that no table knows."}]}],"default":null,"doc":"The order as said, where the fact is an order message."},{"name":"load","type":["null",{"type":"record","name":"Load","namespace":"waybill.loads","doc":"A load as the TMS said it: the whole plan each time, the last one said stands.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"load_id","type":"string","doc":"The load number."},{"name":"event","type":{"type":"enum","name":"LoadEvent","namespace":"waybill.loads","doc":"What the TMS says about a load (X12 204, 990).","symbols":["UNSPECIFIED","PLANNED","TENDERED","ACCEPTED","DISPATCHED","CHANGED","CANCELLED"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What happened to the load."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id; not part of identity."},{"name":"partner","type":"string","default":"","doc":"The TMS instance that spoke."},{"name":"carrier","type":"string","default":"","doc":"The carrier's SCAC."},{"name":"customer","type":"string","default":"","doc":"The shipper whose freight it is, where one."},{"name":"service_level","type":"string","default":"","doc":"The service-level template by name."},{"name":"stops","type":{"type":"array","items":{"type":"record","name":"Stop","namespace":"waybill.loads","doc":"One planned stop. Its key is (load, sequence), never its place: one place may be visited twice.","fields":[{"name":"sequence","type":"int","doc":"Position in the load, from 1."},{"name":"type","type":{"type":"enum","name":"StopType","namespace":"waybill.loads","doc":"What is done at a stop (X12 S5 stop reason LD, UL).","symbols":["UNSPECIFIED","PICKUP","DELIVERY"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"Pickup or delivery."},{"name":"place_id","type":"string","default":"","doc":"The place, resolved through reference data."},{"name":"window_from","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Start of the time window: the planned arrival."},{"name":"window_to","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"End of the time window."},{"name":"appointment_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"The appointment, where one was set (214 AT703 AA, AB)."},{"name":"shipment_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Shipments picked up or delivered here; empty means all of the load's."}]}},"default":[],"doc":"Planned stops in order."},{"name":"shipments","type":{"type":"array","items":{"type":"record","name":"LoadShipment","namespace":"waybill.loads","doc":"A shipment that the plan puts aboard, with the references the TMS has for it.","fields":[{"name":"shipment_id","type":"string","doc":"The shipment."},{"name":"order_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Orders it serves."},{"name":"delivery_numbers","type":{"type":"array","items":"string"},"default":[],"doc":"Deliveries it serves."},{"name":"bol","type":"string","default":"","doc":"Bill of lading."},{"name":"pro","type":"string","default":"","doc":"The carrier's PRO number, where the TMS has it."}]}},"default":[],"doc":"Shipments planned aboard."},{"name":"distance_m","type":["null","long"],"default":null,"doc":"Planned distance in metres."},{"name":"reason_code","type":"string","default":"","doc":"Why it was changed or cancelled."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it was said by the planner."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"remarks","type":{"type":"map","values":"string"},"default":{},"doc":"What was said that the plan has no room for, by field: local times whose zone is not known, codes that no table knows."}]}],"default":null,"doc":"The load plan as said, where the fact is a load message."},{"name":"stay","type":["null",{"type":"record","name":"Stay","namespace":"waybill.correlation","doc":"A vehicle standing in one spot, independent of any trip.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix of the stay."},{"name":"departed_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Last fix of the stay; null while it stands there."},{"name":"centre","type":"waybill.common.GeoPoint","doc":"Mean of its fixes."},{"name":"fixes","type":"int","default":0,"doc":"How many fixes it rests on."},{"name":"longest_silence_s","type":"int","default":0,"doc":"Longest time without a fix inside it, in seconds: a data gap is not a departure."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at arrival in metres."}]}],"default":null,"doc":"The stay, where track derived the fact."},{"name":"supersedes","type":{"type":"array","items":"string"},"default":[],"doc":"Facts this one corrects, by fact_id."},{"name":"derived_from","type":{"type":"array","items":"string"},"default":[],"doc":"Facts a derived fact rests on."},{"name":"series","type":"string","default":"","doc":"For restatable derived facts: what is being restated. Empty: the fact stands for itself."},{"name":"revision","type":"long","default":0,"doc":"Highest revision of a series stands. Not part of identity."},{"name":"void","type":"boolean","default":false,"doc":"True: nothing stands for this series any more."},{"name":"origin","type":{"type":"record","name":"Origin","namespace":"waybill.common","doc":"Where a fact first entered Kafka. Not part of its identity.","fields":[{"name":"topic","type":"string","default":"","doc":"Topic of the record the fact was read from."},{"name":"partition","type":"int","default":0,"doc":"Its partition."},{"name":"offset","type":"long","default":0,"doc":"Its offset."},{"name":"raw_hash","type":"string","default":"","doc":"SHA-256 of the raw payload, first 16 bytes in hex."}]},"doc":"Where it entered. Not part of identity."}]},"doc":"The fact."},{"name":"targets","type":{"type":"array","items":"string"},"default":[],"doc":"Keys it was sent to: each hop is deduplicated by (fact, target)."},{"name":"parked","type":"boolean","default":false,"doc":"It was said to be waiting here."}]}`
+	return `{"type":"record","name":"NodeFact","namespace":"waybill.state","doc":"A fact filed under an identifier, and where it was sent on to.","fields":[{"name":"fact","type":{"type":"record","name":"Fact","namespace":"waybill.correlation","doc":"What one source said once, or what a stage derived. Immutable; identity is the canonical business content. A derived fact that may be restated carries a series: of each series the highest revision stands, and a void one says that nothing stands.","fields":[{"name":"fact_id","type":"string","doc":"Hash of the canonical business content, 32 hex digits."},{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"milestone","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"The milestone told, where the fact tells one (has_milestone)."},{"name":"has_milestone","type":"boolean","default":false,"doc":"True: the fact reports a milestone, be it UNMAPPED. False: it only links, plans or describes."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"Whether the milestone is requested, planned, estimated or actual."},{"name":"identifiers","type":{"type":"array","items":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]}},"default":[],"doc":"Every identifier the source gave, normalised; the first is the one its own system files it under."},{"name":"links","type":{"type":"array","items":{"type":"record","name":"Link","namespace":"waybill.correlation","doc":"One source's word that two identifiers belong together over [valid_from, valid_to). Many-to-many; may arrive after the events it explains.","fields":[{"name":"from","type":"waybill.common.Identifier","doc":"The identifier further from the shipment (device, SSCC, vehicle, order line, order)."},{"name":"to","type":"waybill.common.Identifier","doc":"The identifier nearer to it."},{"name":"classifier","type":"waybill.common.Classifier","default":"ACTUAL","doc":"PLANNED: booked so. ACTUAL: seen so; where there is any, it outweighs the plan."},{"name":"valid_from","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Start, inclusive; null is always."},{"name":"valid_to","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"End, exclusive; null is open."},{"name":"revoked","type":"boolean","default":false,"doc":"True: the link never held; readers filter it out, nothing is deleted."}]}},"default":[],"doc":"Links the fact states."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened in the world."},{"name":"device_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"The device's clock, where there is one. Not part of identity."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it. Not part of identity."},{"name":"source","type":{"type":"record","name":"Source","namespace":"waybill.common","doc":"Who said something.","fields":[{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"The kind of system."},{"name":"partner","type":"string","default":"","doc":"The partner or instance that spoke, as configured; empty means the tenant's own."}]},"doc":"Who said it."},{"name":"event_id","type":"string","default":"","doc":"The source's envelope id. Not part of identity."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop of the load it speaks of."},{"name":"place_id","type":"string","default":"","doc":"The place it speaks of."},{"name":"location","type":["null",{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]}],"default":null,"doc":"Where it was said."},{"name":"code","type":"string","default":"","doc":"The source's own code or event name."},{"name":"reason_code","type":"string","default":"","doc":"The source's reason code: decides whose fault it is."},{"name":"quantity","type":["null",{"type":"record","name":"Quantity","namespace":"waybill.common","doc":"A quantity with its unit.","fields":[{"name":"value","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"The number, scale 4."},{"name":"unit","type":"string","default":"","doc":"UN/ECE Recommendation 20 code (EA, KGM, PX), as normalised."}]}],"default":null,"doc":"How much of it."},{"name":"attributes","type":{"type":"map","values":"string"},"default":{},"doc":"What else the source said, sorted by key."},{"name":"order","type":["null",{"type":"record","name":"Order","namespace":"waybill.orders","doc":"An order release, change or cancellation as the ERP said it. The whole order each time: the last one said stands.","fields":[{"name":"tenant","type":"string","doc":"The logistics company's customer whose data this is. Every key begins with it."},{"name":"order_id","type":"string","doc":"The order number."},{"name":"issuer","type":"string","default":"","doc":"The system that numbers the orders; empty means the tenant."},{"name":"event","type":{"type":"enum","name":"OrderEvent","namespace":"waybill.orders","doc":"What the ERP says about an order (X12 850, 860).","symbols":["UNSPECIFIED","RELEASED","CHANGED","CONFIRMED","CANCELLED","INVOICE_POSTED","PAYMENT_RECEIVED"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What happened to the order."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id. Not part of identity: re-sent messages carry new ones."},{"name":"partner","type":"string","default":"","doc":"The ERP instance that spoke."},{"name":"customer","type":"string","default":"","doc":"Who ordered: the party that pays unless the contract says otherwise."},{"name":"customer_po","type":"string","default":"","doc":"The customer's purchase order number."},{"name":"service_level","type":"string","default":"","doc":"The service-level template by name, such as truckload."},{"name":"requested_pickup_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Requested pickup."},{"name":"requested_delivery_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Requested delivery."},{"name":"delivery_numbers","type":{"type":"array","items":"string"},"default":[],"doc":"Delivery numbers raised for the order so far."},{"name":"lines","type":{"type":"array","items":{"type":"record","name":"OrderLine","namespace":"waybill.orders","doc":"One line of an order.","fields":[{"name":"line_id","type":"string","default":"","doc":"The line's identifier: unique within the issuer."},{"name":"product","type":"string","default":"","doc":"GTIN or SKU."},{"name":"quantity","type":["null","waybill.common.Quantity"],"default":null,"doc":"Ordered quantity."}]}},"default":[],"doc":"The order's lines."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened in the world."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"remarks","type":{"type":"map","values":"string"},"default":{},"doc":"What was said that the order has no room for, by field: local times whose zone is not known, codes that no table knows."}]}],"default":null,"doc":"The order as said, where the fact is an order message."},{"name":"load","type":["null",{"type":"record","name":"Load","namespace":"waybill.loads","doc":"A load as the TMS said it: the whole plan each time, the last one said stands.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"load_id","type":"string","doc":"The load number."},{"name":"event","type":{"type":"enum","name":"LoadEvent","namespace":"waybill.loads","doc":"What the TMS says about a load (X12 204, 990).","symbols":["UNSPECIFIED","PLANNED","TENDERED","ACCEPTED","DISPATCHED","CHANGED","CANCELLED"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What happened to the load."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id; not part of identity."},{"name":"partner","type":"string","default":"","doc":"The TMS instance that spoke."},{"name":"carrier","type":"string","default":"","doc":"The carrier's SCAC."},{"name":"customer","type":"string","default":"","doc":"The shipper whose freight it is, where one."},{"name":"service_level","type":"string","default":"","doc":"The service-level template by name."},{"name":"stops","type":{"type":"array","items":{"type":"record","name":"Stop","namespace":"waybill.loads","doc":"One planned stop. Its key is (load, sequence), never its place: one place may be visited twice.","fields":[{"name":"sequence","type":"int","doc":"Position in the load, from 1."},{"name":"type","type":{"type":"enum","name":"StopType","namespace":"waybill.loads","doc":"What is done at a stop (X12 S5 stop reason LD, UL).","symbols":["UNSPECIFIED","PICKUP","DELIVERY"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"Pickup or delivery."},{"name":"place_id","type":"string","default":"","doc":"The place, resolved through reference data."},{"name":"window_from","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Start of the time window: the planned arrival."},{"name":"window_to","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"End of the time window."},{"name":"appointment_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"The appointment, where one was set (214 AT703 AA, AB)."},{"name":"shipment_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Shipments picked up or delivered here; empty means all of the load's."}]}},"default":[],"doc":"Planned stops in order."},{"name":"shipments","type":{"type":"array","items":{"type":"record","name":"LoadShipment","namespace":"waybill.loads","doc":"A shipment that the plan puts aboard, with the references the TMS has for it.","fields":[{"name":"shipment_id","type":"string","doc":"The shipment."},{"name":"order_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Orders it serves."},{"name":"delivery_numbers","type":{"type":"array","items":"string"},"default":[],"doc":"Deliveries it serves."},{"name":"bol","type":"string","default":"","doc":"Bill of lading."},{"name":"pro","type":"string","default":"","doc":"The carrier's PRO number, where the TMS has it."}]}},"default":[],"doc":"Shipments planned aboard."},{"name":"distance_m","type":["null","long"],"default":null,"doc":"Planned distance in metres."},{"name":"reason_code","type":"string","default":"","doc":"Why it was changed or cancelled."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it was said by the planner."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"remarks","type":{"type":"map","values":"string"},"default":{},"doc":"What was said that the plan has no room for, by field: local times whose zone is not known, codes that no table knows."}]}],"default":null,"doc":"The load plan as said, where the fact is a load message."},{"name":"stay","type":["null",{"type":"record","name":"Stay","namespace":"waybill.correlation","doc":"A vehicle standing in one spot, independent of any trip.","fields":[{"name":"arrived_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First fix of the stay."},{"name":"departed_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Last fix of the stay; null while it stands there."},{"name":"centre","type":"waybill.common.GeoPoint","doc":"Mean of its fixes."},{"name":"fixes","type":"int","default":0,"doc":"How many fixes it rests on."},{"name":"longest_silence_s","type":"int","default":0,"doc":"Longest time without a fix inside it, in seconds: a data gap is not a departure."},{"name":"door_opened","type":"boolean","default":false,"doc":"A door was seen open."},{"name":"odometer_m","type":["null","long"],"default":null,"doc":"Odometer at arrival in metres."}]}],"default":null,"doc":"The stay, where track derived the fact."},{"name":"supersedes","type":{"type":"array","items":"string"},"default":[],"doc":"Facts this one corrects, by fact_id, or as event:ID by the event_id that the same source gave them."},{"name":"derived_from","type":{"type":"array","items":"string"},"default":[],"doc":"Facts a derived fact rests on."},{"name":"series","type":"string","default":"","doc":"For restatable derived facts: what is being restated. Empty: the fact stands for itself."},{"name":"revision","type":"long","default":0,"doc":"Highest revision of a series stands. Not part of identity."},{"name":"void","type":"boolean","default":false,"doc":"True: nothing stands for this series any more."},{"name":"origin","type":{"type":"record","name":"Origin","namespace":"waybill.common","doc":"Where a fact first entered Kafka. Not part of its identity.","fields":[{"name":"topic","type":"string","default":"","doc":"Topic of the record the fact was read from."},{"name":"partition","type":"int","default":0,"doc":"Its partition."},{"name":"offset","type":"long","default":0,"doc":"Its offset."},{"name":"raw_hash","type":"string","default":"","doc":"SHA-256 of the raw payload, first 16 bytes in hex."}]},"doc":"Where it entered. Not part of identity."}]},"doc":"The fact."},{"name":"targets","type":{"type":"array","items":"string"},"default":[],"doc":"Keys it was sent to: each hop is deduplicated by (fact, target)."},{"name":"parked","type":"boolean","default":false,"doc":"It was said to be waiting here."}]}`
 }
 
 func (r *NodeFact) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -356,6 +356,8 @@ type ResolveNode struct {
 	Links []NodeLink
 	// Links composed here, sorted by series.
 	Composed []Composed
+	// What facts filed here correct, as they name it, sorted: links that it states do not stand.
+	Superseded []string
 }
 
 // Decode implements [Record].
@@ -387,7 +389,7 @@ func (*ResolveNode) AvroName() string { return "waybill.state.ResolveNode" }
 
 // AvroSchema implements [Record].
 func (*ResolveNode) AvroSchema() string {
-	return `{"type":"record","name":"ResolveNode","namespace":"waybill.state","doc":"What resolve knows about one identifier, besides the facts filed under it.","fields":[{"name":"links","type":{"type":"array","items":{"type":"record","name":"NodeLink","namespace":"waybill.state","doc":"A link that leads on from an identifier, with the fact it rests on.","fields":[{"name":"link","type":{"type":"record","name":"Link","namespace":"waybill.correlation","doc":"One source's word that two identifiers belong together over [valid_from, valid_to). Many-to-many; may arrive after the events it explains.","fields":[{"name":"from","type":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]},"doc":"The identifier further from the shipment (device, SSCC, vehicle, order line, order)."},{"name":"to","type":"waybill.common.Identifier","doc":"The identifier nearer to it."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"PLANNED: booked so. ACTUAL: seen so; where there is any, it outweighs the plan."},{"name":"valid_from","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Start, inclusive; null is always."},{"name":"valid_to","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"End, exclusive; null is open."},{"name":"revoked","type":"boolean","default":false,"doc":"True: the link never held; readers filter it out, nothing is deleted."}]},"doc":"The link."},{"name":"fact_id","type":"string","doc":"The fact that states it."},{"name":"series","type":"string","default":"","doc":"The fact's series, where it is restatable."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When the fact occurred."},{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"Who stated it."}]}},"default":[],"doc":"Links that lead on, sorted."},{"name":"composed","type":{"type":"array","items":{"type":"record","name":"Composed","namespace":"waybill.state","doc":"A link composed here and told to the identifiers it joins.","fields":[{"name":"series","type":"string","doc":"Which link, as a series."},{"name":"link","type":"waybill.correlation.Link","doc":"The link told last."},{"name":"fact_id","type":"string","doc":"The fact told last; empty where it was taken back."},{"name":"revision","type":"long","doc":"Its revision."}]}},"default":[],"doc":"Links composed here, sorted by series."}]}`
+	return `{"type":"record","name":"ResolveNode","namespace":"waybill.state","doc":"What resolve knows about one identifier, besides the facts filed under it.","fields":[{"name":"links","type":{"type":"array","items":{"type":"record","name":"NodeLink","namespace":"waybill.state","doc":"A link that leads on from an identifier, with the fact it rests on.","fields":[{"name":"link","type":{"type":"record","name":"Link","namespace":"waybill.correlation","doc":"One source's word that two identifiers belong together over [valid_from, valid_to). Many-to-many; may arrive after the events it explains.","fields":[{"name":"from","type":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]},"doc":"The identifier further from the shipment (device, SSCC, vehicle, order line, order)."},{"name":"to","type":"waybill.common.Identifier","doc":"The identifier nearer to it."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"PLANNED: booked so. ACTUAL: seen so; where there is any, it outweighs the plan."},{"name":"valid_from","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Start, inclusive; null is always."},{"name":"valid_to","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"End, exclusive; null is open."},{"name":"revoked","type":"boolean","default":false,"doc":"True: the link never held; readers filter it out, nothing is deleted."}]},"doc":"The link."},{"name":"fact_id","type":"string","doc":"The fact that states it."},{"name":"series","type":"string","default":"","doc":"The fact's series, where it is restatable."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When the fact occurred."},{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"Who stated it."}]}},"default":[],"doc":"Links that lead on, sorted."},{"name":"composed","type":{"type":"array","items":{"type":"record","name":"Composed","namespace":"waybill.state","doc":"A link composed here and told to the identifiers it joins.","fields":[{"name":"series","type":"string","doc":"Which link, as a series."},{"name":"link","type":"waybill.correlation.Link","doc":"The link told last."},{"name":"fact_id","type":"string","doc":"The fact told last; empty where it was taken back."},{"name":"revision","type":"long","doc":"Its revision."}]}},"default":[],"doc":"Links composed here, sorted by series."},{"name":"superseded","type":{"type":"array","items":"string"},"default":[],"doc":"What facts filed here correct, as they name it, sorted: links that it states do not stand."}]}`
 }
 
 func (r *ResolveNode) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -420,6 +422,24 @@ func (r *ResolveNode) decodeAt(s string, i int) int {
 			i = e.decodeAt(s, i)
 		}
 	}
+	r.Superseded = r.Superseded[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.Superseded)
+		r.Superseded = slices.Grow(r.Superseded, n)[:k+n]
+		for ; k < len(r.Superseded) && i >= 0; k++ {
+			e := &r.Superseded[k]
+			if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+				n := i + 1 + int(s[i]>>1)
+				(*e), i = s[i+1:n], n
+			} else {
+				(*e), i = readString(s, i)
+			}
+		}
+	}
 	return i
 }
 
@@ -441,6 +461,14 @@ func (r *ResolveNode) Append(b []byte) []byte {
 		b = e.Append(b)
 	}
 	b = append(b, 0)
+	if len(r.Superseded) > 0 {
+		b = appendLong(b, int64(len(r.Superseded)))
+	}
+	for k := range r.Superseded {
+		e := &r.Superseded[k]
+		b = appendString(b, (*e))
+	}
+	b = append(b, 0)
 	return b
 }
 
@@ -457,6 +485,11 @@ func (r *ResolveNode) Clone() ResolveNode {
 		e := &c.Composed[k]
 		*e = e.Clone()
 	}
+	c.Superseded = slices.Clone(c.Superseded)
+	for k := range c.Superseded {
+		e := &c.Superseded[k]
+		(*e) = strings.Clone((*e))
+	}
 	return c
 }
 
@@ -466,6 +499,8 @@ func (r *ResolveNode) planField(k int, s string, i int, rd *Read) int {
 		return planSlice(&r.Links, s, i, rd, (*NodeLink).plan)
 	case 1:
 		return planSlice(&r.Composed, s, i, rd, (*Composed).plan)
+	case 2:
+		return planSlice(&r.Superseded, s, i, rd, planString)
 	}
 	panic("avro: plan of another record")
 }
@@ -476,6 +511,464 @@ func (r *ResolveNode) setDefault(k int) {
 		r.Links = r.Links[:0]
 	case 1:
 		r.Composed = r.Composed[:0]
+	case 2:
+		r.Superseded = r.Superseded[:0]
+	}
+}
+
+// ResolveNode as it was in version 1.
+//
+// Avro: waybill.state.ResolveNode1.
+type ResolveNode1 struct {
+	// Links that lead on, sorted.
+	Links []NodeLink
+	// Links composed here, sorted by series.
+	Composed []Composed
+}
+
+// Decode implements [Record].
+func (r *ResolveNode1) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.ResolveNode1", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *ResolveNode1) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.state.ResolveNode1", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *ResolveNode1) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.ResolveNode1", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *ResolveNode1) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.state.ResolveNode1", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*ResolveNode1) AvroName() string { return "waybill.state.ResolveNode1" }
+
+// AvroSchema implements [Record].
+func (*ResolveNode1) AvroSchema() string {
+	return `{"type":"record","name":"ResolveNode1","namespace":"waybill.state","doc":"ResolveNode as it was in version 1.","fields":[{"name":"links","type":{"type":"array","items":{"type":"record","name":"NodeLink","namespace":"waybill.state","doc":"A link that leads on from an identifier, with the fact it rests on.","fields":[{"name":"link","type":{"type":"record","name":"Link","namespace":"waybill.correlation","doc":"One source's word that two identifiers belong together over [valid_from, valid_to). Many-to-many; may arrive after the events it explains.","fields":[{"name":"from","type":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]},"doc":"The identifier further from the shipment (device, SSCC, vehicle, order line, order)."},{"name":"to","type":"waybill.common.Identifier","doc":"The identifier nearer to it."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"PLANNED: booked so. ACTUAL: seen so; where there is any, it outweighs the plan."},{"name":"valid_from","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Start, inclusive; null is always."},{"name":"valid_to","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"End, exclusive; null is open."},{"name":"revoked","type":"boolean","default":false,"doc":"True: the link never held; readers filter it out, nothing is deleted."}]},"doc":"The link."},{"name":"fact_id","type":"string","doc":"The fact that states it."},{"name":"series","type":"string","default":"","doc":"The fact's series, where it is restatable."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When the fact occurred."},{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"Who stated it."}]}},"default":[],"doc":"Links that lead on, sorted."},{"name":"composed","type":{"type":"array","items":{"type":"record","name":"Composed","namespace":"waybill.state","doc":"A link composed here and told to the identifiers it joins.","fields":[{"name":"series","type":"string","doc":"Which link, as a series."},{"name":"link","type":"waybill.correlation.Link","doc":"The link told last."},{"name":"fact_id","type":"string","doc":"The fact told last; empty where it was taken back."},{"name":"revision","type":"long","doc":"Its revision."}]}},"default":[],"doc":"Links composed here, sorted by series."}]}`
+}
+
+func (r *ResolveNode1) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *ResolveNode1) decodeAt(s string, i int) int {
+	r.Links = r.Links[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 16); n == 0 {
+			break
+		}
+		k := len(r.Links)
+		r.Links = slices.Grow(r.Links, n)[:k+n]
+		for ; k < len(r.Links) && i >= 0; k++ {
+			e := &r.Links[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	r.Composed = r.Composed[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 15); n == 0 {
+			break
+		}
+		k := len(r.Composed)
+		r.Composed = slices.Grow(r.Composed, n)[:k+n]
+		for ; k < len(r.Composed) && i >= 0; k++ {
+			e := &r.Composed[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *ResolveNode1) Append(b []byte) []byte {
+	if len(r.Links) > 0 {
+		b = appendLong(b, int64(len(r.Links)))
+	}
+	for k := range r.Links {
+		e := &r.Links[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	if len(r.Composed) > 0 {
+		b = appendLong(b, int64(len(r.Composed)))
+	}
+	for k := range r.Composed {
+		e := &r.Composed[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *ResolveNode1) Clone() ResolveNode1 {
+	c := *r
+	c.Links = slices.Clone(c.Links)
+	for k := range c.Links {
+		e := &c.Links[k]
+		*e = e.Clone()
+	}
+	c.Composed = slices.Clone(c.Composed)
+	for k := range c.Composed {
+		e := &c.Composed[k]
+		*e = e.Clone()
+	}
+	return c
+}
+
+func (r *ResolveNode1) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planSlice(&r.Links, s, i, rd, (*NodeLink).plan)
+	case 1:
+		return planSlice(&r.Composed, s, i, rd, (*Composed).plan)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *ResolveNode1) setDefault(k int) {
+	switch k {
+	case 0:
+		r.Links = r.Links[:0]
+	case 1:
+		r.Composed = r.Composed[:0]
+	}
+}
+
+// An entry of a node's index of facts by the time they held. Its name begins with when; what ends late stands
+// apart.
+//
+// Avro: waybill.state.NodeSpan.
+type NodeSpan struct {
+	// When the fact ceased to hold, exclusive; in the entry that says that the index is whole: when it was last
+	// trimmed.
+	To Micros
+}
+
+// Decode implements [Record].
+func (r *NodeSpan) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.NodeSpan", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *NodeSpan) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.state.NodeSpan", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *NodeSpan) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.NodeSpan", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *NodeSpan) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.state.NodeSpan", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*NodeSpan) AvroName() string { return "waybill.state.NodeSpan" }
+
+// AvroSchema implements [Record].
+func (*NodeSpan) AvroSchema() string {
+	return `{"type":"record","name":"NodeSpan","namespace":"waybill.state","doc":"An entry of a node's index of facts by the time they held. Its name begins with when; what ends late stands apart.","fields":[{"name":"to","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"When the fact ceased to hold, exclusive; in the entry that says that the index is whole: when it was last trimmed."}]}`
+}
+
+func (r *NodeSpan) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *NodeSpan) decodeAt(s string, i int) int {
+	r.To, i = readMicros(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *NodeSpan) Append(b []byte) []byte {
+	b = appendLong(b, int64(r.To))
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *NodeSpan) Clone() NodeSpan {
+	c := *r
+	return c
+}
+
+func (r *NodeSpan) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planMicros(&r.To, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *NodeSpan) setDefault(k int) {
+	switch k {
+	}
+}
+
+// A fact that waits under an identifier for a link, where one is expected.
+//
+// Avro: waybill.state.NodeWait.
+type NodeWait struct {
+	// Inbox time since when it waits.
+	Since Micros
+	// What it counts for in its tenant's bound.
+	Bytes int32
+	// It has waited longer than expected: the gap is open for it.
+	Late bool
+}
+
+// Decode implements [Record].
+func (r *NodeWait) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.NodeWait", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *NodeWait) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.state.NodeWait", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *NodeWait) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.NodeWait", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *NodeWait) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.state.NodeWait", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*NodeWait) AvroName() string { return "waybill.state.NodeWait" }
+
+// AvroSchema implements [Record].
+func (*NodeWait) AvroSchema() string {
+	return `{"type":"record","name":"NodeWait","namespace":"waybill.state","doc":"A fact that waits under an identifier for a link, where one is expected.","fields":[{"name":"since","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"Inbox time since when it waits."},{"name":"bytes","type":"int","doc":"What it counts for in its tenant's bound."},{"name":"late","type":"boolean","default":false,"doc":"It has waited longer than expected: the gap is open for it."}]}`
+}
+
+func (r *NodeWait) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *NodeWait) decodeAt(s string, i int) int {
+	r.Since, i = readMicros(s, i)
+	r.Bytes, i = readInt(s, i)
+	r.Late, i = readBool(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *NodeWait) Append(b []byte) []byte {
+	b = appendLong(b, int64(r.Since))
+	b = appendLong(b, int64(r.Bytes))
+	b = appendBool(b, r.Late)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *NodeWait) Clone() NodeWait {
+	c := *r
+	return c
+}
+
+func (r *NodeWait) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planMicros(&r.Since, s, i, rd)
+	case 1:
+		return planInt(&r.Bytes, s, i, rd)
+	case 2:
+		return planBool(&r.Late, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *NodeWait) setDefault(k int) {
+	switch k {
+	case 2:
+		r.Late = false
+	}
+}
+
+// The gap of an identifier of which facts of one milestone have waited longer than expected.
+//
+// Avro: waybill.state.NodeGap.
+type NodeGap struct {
+	// Its transition told last.
+	Gap Gap
+	// How many facts it is open for; 0: closed.
+	Late int64
+}
+
+// Decode implements [Record].
+func (r *NodeGap) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.NodeGap", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *NodeGap) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.state.NodeGap", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *NodeGap) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.NodeGap", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *NodeGap) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.state.NodeGap", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*NodeGap) AvroName() string { return "waybill.state.NodeGap" }
+
+// AvroSchema implements [Record].
+func (*NodeGap) AvroSchema() string {
+	return `{"type":"record","name":"NodeGap","namespace":"waybill.state","doc":"The gap of an identifier of which facts of one milestone have waited longer than expected.","fields":[{"name":"gap","type":{"type":"record","name":"Gap","namespace":"waybill.correlation","doc":"One transition of one gap. The highest revision is current.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"gap_id","type":"string","doc":"Hash of (tenant, kind, subject, milestone, load, stop): 32 hex digits."},{"name":"revision","type":"long","doc":"Counts up per gap_id from 1."},{"name":"kind","type":{"type":"enum","name":"GapKind","namespace":"waybill.correlation","doc":"What kind of hole it is.","symbols":["UNSPECIFIED","MISSING_MILESTONE","UNLINKED_FACT","CONFLICTING_REPORTS","UNMAPPED_CODE","FEED_SILENT","SEQUENCE_HOLE"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What kind of hole."},{"name":"status","type":{"type":"enum","name":"GapStatus","namespace":"waybill.correlation","doc":"Whether it is open.","symbols":["OPEN","CLOSED","WAIVED"],"default":"OPEN"},"default":"OPEN","doc":"Open, closed or waived."},{"name":"shipment_id","type":"string","default":"","doc":"The shipment, where it is of one."},{"name":"order_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Its orders, sorted."},{"name":"load_id","type":"string","default":"","doc":"The load, where it is of one."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where it is of one."},{"name":"milestone","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"What is missing or in conflict."},{"name":"subject","type":["null",{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]}],"default":null,"doc":"The identifier concerned, where it is not a shipment."},{"name":"template","type":"string","default":"","doc":"The template that expects it."},{"name":"template_version","type":"long","default":0,"doc":"Its version."},{"name":"due_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"The deadline it missed: what opened it."},{"name":"occurred_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"When the milestone occurred that closed it."},{"name":"fact_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Facts that closed it or are in conflict, sorted."},{"name":"reason","type":"string","default":"","doc":"Why it was closed or waived, in words."},{"name":"billing","type":"boolean","default":false,"doc":"Finance cannot close without it."},{"name":"lagging","type":"boolean","default":false,"doc":"True: stages up the line were behind when this was concluded from silence. Tells of the journey."},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"Inbox time of the gap's first transition: never changes, partitions the tables."},{"name":"emitted_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"Inbox time of the record that led to this transition."}]},"doc":"Its transition told last."},{"name":"late","type":"long","doc":"How many facts it is open for; 0: closed."}]}`
+}
+
+func (r *NodeGap) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *NodeGap) decodeAt(s string, i int) int {
+	i = r.Gap.decodeAt(s, i)
+	r.Late, i = readLong(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *NodeGap) Append(b []byte) []byte {
+	b = r.Gap.Append(b)
+	b = appendLong(b, int64(r.Late))
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *NodeGap) Clone() NodeGap {
+	c := *r
+	c.Gap = c.Gap.Clone()
+	return c
+}
+
+func (r *NodeGap) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return r.Gap.plan(s, i, rd)
+	case 1:
+		return planLong(&r.Late, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *NodeGap) setDefault(k int) {
+	switch k {
+	}
+}
+
+// What of a tenant waits for links in one partition.
+//
+// Avro: waybill.state.TenantParking.
+type TenantParking struct {
+	// How many facts.
+	Facts int64
+	// How much they are.
+	Bytes int64
+}
+
+// Decode implements [Record].
+func (r *TenantParking) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.TenantParking", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *TenantParking) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.state.TenantParking", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *TenantParking) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.TenantParking", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *TenantParking) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.state.TenantParking", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*TenantParking) AvroName() string { return "waybill.state.TenantParking" }
+
+// AvroSchema implements [Record].
+func (*TenantParking) AvroSchema() string {
+	return `{"type":"record","name":"TenantParking","namespace":"waybill.state","doc":"What of a tenant waits for links in one partition.","fields":[{"name":"facts","type":"long","default":0,"doc":"How many facts."},{"name":"bytes","type":"long","default":0,"doc":"How much they are."}]}`
+}
+
+func (r *TenantParking) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *TenantParking) decodeAt(s string, i int) int {
+	r.Facts, i = readLong(s, i)
+	r.Bytes, i = readLong(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *TenantParking) Append(b []byte) []byte {
+	b = appendLong(b, int64(r.Facts))
+	b = appendLong(b, int64(r.Bytes))
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *TenantParking) Clone() TenantParking {
+	c := *r
+	return c
+}
+
+func (r *TenantParking) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planLong(&r.Facts, s, i, rd)
+	case 1:
+		return planLong(&r.Bytes, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *TenantParking) setDefault(k int) {
+	switch k {
+	case 0:
+		r.Facts = 0
+	case 1:
+		r.Bytes = 0
 	}
 }
 

@@ -215,7 +215,7 @@ func TestOrdersDoNotSeeEachOthersLines(t *testing.T) {
 // What is concluded from silence while stages up the line were behind is marked, and stays so.
 func TestGapOfALaggingTickIsMarked(t *testing.T) {
 	for _, behind := range [][]string{nil, {"resolve"}} {
-		s := sim.New(sim.Options{Start: day.Add(24 * time.Hour)}, resolve.New(), loads.New(loads.DefaultConfig()), shipments.New(shipments.DefaultConfig()), orders.New())
+		s := sim.New(sim.Options{Start: day.Add(24 * time.Hour)}, resolve.New(resolve.DefaultConfig()), loads.New(loads.DefaultConfig()), shipments.New(shipments.DefaultConfig()), orders.New())
 		s.Play(oneTruck())
 		if err := s.Run(); err != nil {
 			t.Fatal(err)

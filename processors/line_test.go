@@ -136,7 +136,7 @@ func oneTruck() []sim.Message {
 func run(t *testing.T, opt sim.Options, script []sim.Message) *sim.Sim {
 	t.Helper()
 	opt.Start = day.Add(24 * time.Hour)
-	s := sim.New(opt, resolve.New(), loads.New(loads.DefaultConfig()), shipments.New(shipments.DefaultConfig()), orders.New())
+	s := sim.New(opt, resolve.New(resolve.DefaultConfig()), loads.New(loads.DefaultConfig()), shipments.New(shipments.DefaultConfig()), orders.New())
 	if err := s.PlayInterleaved(script); err != nil {
 		t.Fatalf("seed %d: %v", opt.Seed, err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -109,13 +110,21 @@ func (a *app) printGaps(gaps []avro.Gap, f show.Format) error {
 	if err != nil {
 		return err
 	}
-	rows := show.Rows{Columns: []string{"due", "status", "what", "shipment", "load", "stop", "orders", "holds billing", "template"}, Value: value, Empty: "no gaps"}
+	rows := show.Rows{Columns: []string{"due", "status", "what", "of", "load", "stop", "orders", "holds billing", "template"}, Value: value, Empty: "no gaps"}
 	for _, g := range gaps {
 		rows.Rows = append(rows.Rows, []any{
-			show.Instant(g.DueAt), strings.ToLower(g.Status.String()), page.What(g), g.ShipmentID, g.LoadID, show.Optional(g.StopSequence), strings.Join(g.OrderIDs, ", "), yes(g.Billing), g.Template,
+			show.Instant(g.DueAt), strings.ToLower(g.Status.String()), page.What(g), cmp.Or(g.ShipmentID, subject(g)), g.LoadID, show.Optional(g.StopSequence), strings.Join(g.OrderIDs, ", "), yes(g.Billing), g.Template,
 		})
 	}
 	return rows.Print(a.out, f)
+}
+
+// subject names what a gap is of that is of no shipment.
+func subject(g avro.Gap) string {
+	if !g.Subject.Ok {
+		return ""
+	}
+	return strings.ToLower(g.Subject.V.Kind.String()) + " " + g.Subject.V.Value
 }
 
 func yes(b bool) string {

@@ -7,15 +7,19 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/model/facts"
+	"waybill/processors/model/factset"
 	"waybill/processors/model/hops"
 	"waybill/processors/model/ids"
 )
 
-// learn takes in the links a fact states from this identifier, and says whether that changed any.
-func (v *visit) learn(f *avro.Fact) bool {
+// learn takes in the links a fact states from this identifier, and gives those that stand now and did not, or did and do not any more.
+func (v *visit) learn(f *avro.Fact) (changed []avro.NodeLink) {
 	node, _ := v.node.Get()
-	next := slices.DeleteFunc(slices.Clone(node.Links), func(l avro.NodeLink) bool { return f.Series != "" && l.Series == f.Series })
-	if !f.Void {
+	corrects := v.correct(f)
+	next := slices.DeleteFunc(slices.Clone(node.Links), func(l avro.NodeLink) bool {
+		return f.Series != "" && l.Series == f.Series || len(corrects) > 0 && v.corrected(&l, corrects)
+	})
+	if node, _ = v.node.Get(); !f.Void && !facts.Corrected(f, node.Superseded) {
 		for _, l := range f.Links {
 			if ids.Same(l.From, v.at) && hops.Rank(l.To.Kind) > hops.Rank(v.at.Kind) {
 				next = append(next, avro.NodeLink{Link: l, FactID: f.FactID, Series: f.Series, OccurredAt: f.OccurredAt, System: f.Source.System})
@@ -23,17 +27,49 @@ func (v *visit) learn(f *avro.Fact) bool {
 		}
 	}
 	slices.SortFunc(next, compareLinks)
-	next = slices.CompactFunc(next, func(a, b avro.NodeLink) bool { return compareLinks(a, b) == 0 })
-	if slices.EqualFunc(node.Links, next, func(a, b avro.NodeLink) bool { return compareLinks(a, b) == 0 }) {
-		return false
+	next = slices.CompactFunc(next, sameLink)
+	changed = append(missing(node.Links, next), missing(next, node.Links)...)
+	if len(changed) == 0 {
+		return nil
 	}
 	e := v.node.Edit()
 	e.Links = nil
 	for i := range next {
 		e.Links = append(e.Links, next[i].Clone())
 	}
-	return true
+	return changed
 }
+
+// correct notes what a fact corrects, and gives it. The correction may come before what it corrects.
+func (v *visit) correct(f *avro.Fact) []string {
+	corrects := facts.Corrects(f)
+	if len(corrects) == 0 {
+		return nil
+	}
+	e := v.node.Edit()
+	e.Superseded = append(e.Superseded, corrects...)
+	slices.Sort(e.Superseded)
+	e.Superseded = slices.Compact(e.Superseded)
+	return corrects
+}
+
+// corrected says whether the fact that states a link is among those corrected.
+func (v *visit) corrected(l *avro.NodeLink, by []string) bool {
+	known, ok := v.facts.Get(factset.Name(&avro.Fact{FactID: l.FactID, Series: l.Series}))
+	return slices.Contains(by, l.FactID) || ok && facts.Corrected(&known.Fact, by)
+}
+
+// missing gives what the first list has and the second has not; both are sorted.
+func missing(has, not []avro.NodeLink) (out []avro.NodeLink) {
+	for _, l := range has {
+		if _, ok := slices.BinarySearchFunc(not, l, compareLinks); !ok {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func sameLink(a, b avro.NodeLink) bool { return compareLinks(a, b) == 0 }
 
 func compareLinks(a, b avro.NodeLink) int {
 	return cmp.Or(ids.Compare(a.Link.To, b.Link.To), cmp.Compare(b.Link.Classifier, a.Link.Classifier), cmp.Compare(a.OccurredAt, b.OccurredAt),

@@ -3,9 +3,10 @@
 package resolve
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"waybill/avro"
 	"waybill/processors/model/factset"
@@ -18,72 +19,108 @@ import (
 // Name is the stage's name.
 const Name = "resolve"
 
+// state: facts, and what is remembered of each, leave memory once they are durable. Most are read once more, if at all.
 type state struct {
 	facts *stream.Map[avro.NodeFact, *avro.NodeFact]
+	spans *stream.Map[avro.NodeSpan, *avro.NodeSpan]
 	node  *stream.Value[avro.ResolveNode, *avro.ResolveNode]
 
-	parked *stream.Tally
+	waits   *stream.Map[avro.NodeWait, *avro.NodeWait]
+	gaps    *stream.Map[avro.NodeGap, *avro.NodeGap]
+	tenants *stream.Map[avro.TenantParking, *avro.TenantParking]
+	parked  *stream.Tally
+	timers  *stream.Timers
 }
 
-// New declares the stage.
-func New() stream.Spec {
-	return stream.Define(stream.Processor[state]{
-		Name:  Name,
-		Inbox: topics.ResolveInbox,
-		State: func(b *stream.Binder) state {
-			return state{
-				facts: stream.MapOf[avro.NodeFact](b, "fact"),
-				node:  stream.ValueOf[avro.ResolveNode](b, "node"),
+func bind(b *stream.Binder) state {
+	return state{
+		facts: stream.MapOf[avro.NodeFact](b, "fact", stream.Cold()),
+		spans: stream.MapOf[avro.NodeSpan](b, "span", stream.Cold()),
+		node:  stream.ValueOf[avro.ResolveNode](b, "node", stream.Migrated(2, migrateNode)),
 
-				parked: stream.TallyOf(b, "parked_facts"),
-			}
-		},
-		Inputs: []stream.Input[state]{stream.On(onFact)},
+		waits:   stream.MapOf[avro.NodeWait](b, "wait", stream.Cold()),
+		gaps:    stream.MapOf[avro.NodeGap](b, "gap", stream.Cold()),
+		tenants: stream.TableOf[avro.TenantParking](b, "tenant"),
+		parked:  stream.TallyOf(b, "parked_facts"),
+		timers:  b.Timers(),
+	}
+}
+
+func migrateNode(_ byte, old []byte, into avro.Record) error {
+	var was avro.ResolveNode1
+	if err := was.Decode(old); err != nil {
+		return err
+	}
+	node := into.(*avro.ResolveNode)
+	node.Links, node.Composed = was.Links, was.Composed
+	return nil
+}
+
+// rules are a Config made ready.
+type rules struct {
+	Config
+	delays map[speech]time.Duration
+}
+
+// New declares the stage. A cfg that does not validate is a programmer's error: it panics.
+func New(cfg Config) stream.Spec {
+	delays, err := readDelays(cfg.Delays)
+	if err != nil {
+		panic(err)
+	}
+	r := &rules{cfg, delays}
+	return stream.Define(stream.Processor[state]{
+		Name:   Name,
+		Inbox:  topics.ResolveInbox,
+		State:  bind,
+		Inputs: []stream.Input[state]{stream.On(r.onFact)},
 		Outputs: []topics.Name{
-			topics.ResolveInbox.Name, topics.LoadsInbox.Name, topics.ShipmentsInbox.Name, topics.OrdersInbox.Name, topics.Parked.Name,
+			topics.ResolveInbox.Name, topics.LoadsInbox.Name, topics.ShipmentsInbox.Name, topics.OrdersInbox.Name, topics.Parked.Name, topics.Gaps.Name,
 		},
+		Timers: r.onDue,
 	})
 }
 
-// visit is one fact arriving at one identifier.
+// visit is one fact arriving at one identifier, or its time coming.
 type visit struct {
 	state
+	*rules
 	tenant string
 	at     avro.Identifier
 	now    avro.Micros
 	out    stream.Emits
 }
 
-func onFact(_ context.Context, key string, ev stream.Event[avro.Fact], st state) (stream.Emits, error) {
+func (r *rules) visit(key string, now time.Time, st state) (*visit, error) {
 	tenant, at, err := ids.ParseKey(key)
+	return &visit{state: st, rules: r, tenant: tenant, at: at, now: avro.MicrosOf(now)}, err
+}
+
+func (r *rules) onFact(_ context.Context, key string, ev stream.Event[avro.Fact], st state) (stream.Emits, error) {
+	v, err := r.visit(key, ev.Time, st)
 	if err != nil {
 		return stream.Emits{}, fault.Poisoned("BAD_KEY", fmt.Errorf("file fact %s: %w", ev.Value.FactID, err))
 	}
-	v := &visit{state: st, tenant: tenant, at: at, now: avro.MicrosOf(ev.Time)}
 	name := factset.Name(ev.Value)
 	known, ok := st.facts.Get(name)
 	if ok && !factset.Newer(ev.Value, &known.Fact) {
 		return stream.Emits{}, nil
 	}
-	st.facts.Edit(name).Fact = ev.Value.Clone()
-	if v.learn(ev.Value) {
-		v.forwardAll()
-		v.compose()
-		return v.out, nil
-	}
+	waited := ok && known.Parked
+	v.remember()
+	v.file(name, ev.Value)
+	changed := v.learn(ev.Value)
 	v.forward(name)
+	v.walk(changed)
+	if len(changed) > 0 {
+		v.compose()
+	}
+	if known, _ = st.facts.Get(name); known.Parked && !waited {
+		if err := v.room(); err != nil {
+			return stream.Emits{}, err
+		}
+	}
 	return v.out, nil
-}
-
-// forwardAll sends on everything filed here that the links now lead on from: a late link releases history.
-func (v *visit) forwardAll() {
-	var names []string
-	for name := range v.facts.All() {
-		names = append(names, name)
-	}
-	for _, name := range names {
-		v.forward(name)
-	}
 }
 
 // forward sends one fact to where it has not been, or where an earlier revision of it has.
@@ -107,39 +144,31 @@ func (v *visit) forward(name string) {
 	}
 }
 
-// park says once that a fact waits here, and once that it waits no more.
-func (v *visit) park(name string, goesOn bool) {
-	known, _ := v.facts.Get(name)
-	waiting := !goesOn && waits(&known.Fact)
-	if waiting == known.Parked {
+// walk sends on what the links that changed may lead on, or led on: a late link releases history. It looks at no other facts where
+// there are many.
+func (v *visit) walk(changed []avro.NodeLink) {
+	changed = slices.DeleteFunc(changed, func(l avro.NodeLink) bool { return !slices.Contains(leads[v.at.Kind], l.Link.To.Kind) })
+	if len(changed) == 0 {
 		return
 	}
-	v.facts.Edit(name).Parked = waiting
-	if waiting {
-		v.parked.Add(1)
-	} else {
-		v.parked.Add(-1)
+	for _, name := range v.concerned(changed) {
+		v.forward(name)
 	}
-	p := avro.Parked{
-		Tenant: v.tenant, FactID: cmp.Or(known.Fact.Series, known.Fact.FactID), At: v.at, Released: !waiting, Reason: "NO_LINK",
-		Milestone: known.Fact.Milestone, OccurredAt: known.Fact.OccurredAt, EmittedAt: v.now,
-	}
-	if v.at.Kind == avro.IdentifierKindUnspecified {
-		p.Reason = "NO_IDENTIFIER"
-	}
-	v.out.To(topics.Parked.Name, ids.Key(v.tenant, v.at), &p)
 }
 
-// waits says whether a fact that cannot go on is missed: not one that is void, nor one that tells nothing but links and
-// has done its work here, nor one that names an order, load or shipment and so is in a view already.
-func waits(f *avro.Fact) bool {
-	if f.Void || !f.HasMilestone && !f.Stay.Ok && len(f.Links) > 0 {
-		return false
+// onDue is a timer of a fact that waits, or of the identifier itself.
+func (r *rules) onDue(_ context.Context, key string, f stream.Firing, st state) (stream.Emits, error) {
+	v, err := r.visit(key, f.Now, st)
+	if err != nil {
+		return stream.Emits{}, fault.Poisoned("BAD_KEY", fmt.Errorf("timer %s: %w", f.Name, err))
 	}
-	for _, id := range f.Identifiers {
-		if hub(id.Kind) {
-			return false
-		}
+	switch what, name := cutTimer(f.Name); what {
+	case overdue:
+		v.overdue(name, f.Lagging)
+	case lost:
+		v.giveUp(name)
+	case idle:
+		v.forget()
 	}
-	return true
+	return v.out, nil
 }

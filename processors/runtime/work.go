@@ -174,6 +174,9 @@ func (w *work) say(ctx context.Context, es []stream.Emit) error {
 
 func (w *work) sayOne(ctx context.Context, e stream.Emit) error {
 	if letter, ok := e.Value.(*avro.DeadLetter); ok {
+		if err := w.enclose(ctx, letter, e.Of); err != nil {
+			return err
+		}
 		wire.FitLetter(letter, w.cfg.MaxMessageBytes-recordOverhead-sizeOf(w.trace))
 		e.Key = string(wire.LetterKey([]byte(e.Key)))
 		w.letters = append(w.letters, letter.Reason)
@@ -195,6 +198,22 @@ func (w *work) sayOne(ctx context.Context, e stream.Emit) error {
 		if err := w.add(e.Topic, p, key, value); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// enclose puts into a letter what died, as it would lie in the topic that the letter names.
+func (w *work) enclose(ctx context.Context, letter *avro.DeadLetter, of avro.Record) error {
+	if of == nil {
+		return nil
+	}
+	b, err := w.deps.Encoder.Append(ctx, nil, topics.Name(letter.Topic), of)
+	if err != nil {
+		return fmt.Errorf("encode %s for a dead letter: %w", of.AvroName(), err)
+	}
+	letter.Value = avro.Some(b)
+	if id, _, err := wire.Unframe(b); err == nil {
+		letter.SchemaID = avro.Some(int32(id))
 	}
 	return nil
 }

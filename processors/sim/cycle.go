@@ -173,6 +173,9 @@ func (s *Sim) attempt(in *input, batch []entry) (out []output, err error) {
 
 // emitted encodes at once: the handler may change the value afterwards.
 func (s *Sim) emitted(in *input, e stream.Emit) []output {
+	if letter, ok := e.Value.(*avro.DeadLetter); ok && e.Of != nil {
+		letter.Value = avro.Some(e.Of.Append(nil))
+	}
 	enc := entry{key: e.Key, record: e.Value.AvroName(), value: e.Value.Append(nil), at: s.now}
 	if e.Here {
 		return []output{{e.Topic, in.partition, enc}}

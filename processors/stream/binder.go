@@ -299,10 +299,10 @@ func (b *Binder) unlist(s *scope, in *subs) {
 func (b *Binder) names(s *scope, store uint16, prefix string) []string {
 	in := b.subs(s, store)
 	if !in.listed && prefix != "" && s.key == "" {
-		return b.scan(s, store, prefix, "", -1) // the table may be one of all places there are
+		return b.scan(s, store, prefix, span{}, -1) // the table may be one of all places there are
 	}
 	if !in.listed {
-		b.list(s, in, b.scan(s, store, "", "", -1))
+		b.list(s, in, b.scan(s, store, "", span{}, -1))
 		if b.fault != nil {
 			b.unlist(s, in)
 		}
@@ -317,17 +317,27 @@ func (b *Binder) names(s *scope, store uint16, prefix string) []string {
 	return in.list[from:to:to]
 }
 
-// scan lists entries behind after from what is committed and what is changed; at most limit where that is not negative.
-func (b *Binder) scan(s *scope, store uint16, prefix, after string, limit int) []string {
+// span bounds names: behind after, before the name until; empty bounds nothing.
+type span struct{ after, until string }
+
+func (x span) holds(name string) bool {
+	return (x.after == "" || name > x.after) && (x.until == "" || name < x.until)
+}
+
+// scan lists entries within a span from what is committed and what is changed; at most limit where that is not negative.
+func (b *Binder) scan(s *scope, store uint16, prefix string, within span, limit int) []string {
 	in := b.subs(s, store)
 	name := b.stores[store].name
 	base := len(name) + len(s.key) + 2
 	var behind []byte
-	if after != "" {
-		behind = appendID(nil, name, s.key, after)
+	if within.after != "" {
+		behind = appendID(nil, name, s.key, within.after)
 	}
 	var out []string
 	err := b.kv.Scan(appendID(nil, name, s.key, prefix), behind, func(key, _ []byte) error {
+		if within.until != "" && string(key[base:]) >= within.until {
+			return ErrStop
+		}
 		if c := in.cells[string(key[base:])]; c != nil && c.dirty {
 			return nil // its turn comes below
 		}
@@ -342,7 +352,7 @@ func (b *Binder) scan(s *scope, store uint16, prefix, after string, limit int) [
 		return nil
 	}
 	for _, c := range in.changed {
-		if c.present && strings.HasPrefix(c.sub, prefix) && (after == "" || c.sub > after) {
+		if c.present && strings.HasPrefix(c.sub, prefix) && within.holds(c.sub) {
 			out = append(out, c.sub)
 		}
 	}

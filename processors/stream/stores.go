@@ -137,6 +137,20 @@ func (s *Map[V, P]) WithPrefix(prefix string) iter.Seq2[string, *V] {
 	}
 }
 
+// Between gives the entries whose names lie behind from and before until, in order, without looking at others. Entries may be changed
+// and deleted meanwhile, none added. It is for a Map scoped to the key.
+func (s *Map[V, P]) Between(from, until string) iter.Seq2[string, *V] {
+	return func(yield func(string, *V) bool) {
+		in := s.scope()
+		for _, name := range s.b.scan(in, s.no, "", span{from, until}, -1) {
+			c := s.b.entry(in, s.no, name)
+			if c.present && !yield(name, (*V)(c.rec.(P))) {
+				return
+			}
+		}
+	}
+}
+
 // Index remembers which keys depend on which references, such as a load on the places of its stops.
 type Index struct {
 	b  *Binder

@@ -100,13 +100,25 @@ type Emit struct {
 	Value     avro.Record // read before the next handler runs
 	Broadcast bool        // one copy to every partition, for reference data
 	Here      bool        // to the partition of its topic that the task itself reads
+	Of        avro.Record // of a dead letter: what died, which the driver writes into it as it would lie in the letter's topic
 }
 
 // Emits is what a handler sends, in order, and the references whose dependents are to be swept.
 type Emits struct {
 	Records []Emit
 	Sweeps  []string
+	buried  []buried
 }
+
+// buried is a record given up, and why.
+type buried struct {
+	value avro.Record
+	why   error
+}
+
+// Bury makes a dead letter of a record of the inbox that the stage kept for the running key and gives up, with its bytes: replayed,
+// it comes again under that key. why is an error marked poison. Nothing may be left in the stores that would take it for known.
+func (e *Emits) Bury(v avro.Record, why error) { e.buried = append(e.buried, buried{v, why}) }
 
 // To sends a record to the partition of its key.
 func (e *Emits) To(t topics.Name, key string, v avro.Record) {

@@ -258,7 +258,7 @@ func UnitReason(unit, reason string) string { return strings.ToUpper(unit) + "_"
 // unit runs what no record of its own stands behind. On poison it leaves a dead letter.
 func (t *Task) unit(kind, of string, r Record, emit EmitFunc, run func() (Emits, error)) error {
 	key := t.b.at.key
-	err := t.guard(emit, run)
+	err := t.guard(&r, emit, run)
 	if err = t.settle(err); fault.Of(err) != fault.Poison || t.tainted {
 		return err
 	}
@@ -270,19 +270,31 @@ func (t *Task) unit(kind, of string, r Record, emit EmitFunc, run func() (Emits,
 	return emit([]Emit{{Topic: topics.DeadLetters.Name, Key: key, Value: letter}})
 }
 
-func (t *Task) send(out []Emit, emit EmitFunc) error {
+func (t *Task) send(said Emits, r *Record, emit EmitFunc) error {
 	if err := t.b.undo.fits(t.b); err != nil {
 		return err
 	}
+	out := said.Records
 	for _, e := range out {
 		if !slices.Contains(t.spec.Outputs, e.Topic) {
 			return fmt.Errorf("stage %s emits to %s, which its declaration does not list", t.spec.Name, e.Topic)
 		}
 	}
+	for _, b := range said.buried {
+		out = append(out, t.letter(b, r))
+	}
 	if len(out) == 0 {
 		return nil
 	}
 	return emit(out)
+}
+
+// letter is the dead letter of what a handler gave up, as if its record had died just now.
+func (t *Task) letter(b buried, r *Record) Emit {
+	return Emit{Topic: topics.DeadLetters.Name, Key: t.b.at.key, Of: b.value, Value: &avro.DeadLetter{
+		Topic: string(r.Source.Topic), Partition: r.Source.Partition, Offset: r.Source.Offset, Stage: t.spec.Name,
+		Reason: fault.Reason(b.why), Causes: fault.Causes(b.why), Attempt: 1, Key: avro.Some([]byte(t.b.at.key)), RecordAt: avro.MicrosOf(r.Time),
+	}}
 }
 
 // handle runs a record's handler and says what it wants said: what it hands over can be at fault as well.
@@ -291,16 +303,16 @@ func (t *Task) handle(ctx context.Context, h *handler, emit EmitFunc) (out Emits
 	if out, err = h.handle(ctx, t.b.at.key, &t.now); err != nil {
 		return out, err
 	}
-	return out, t.send(out.Records, emit)
+	return out, t.send(out, &t.now, emit)
 }
 
-func (t *Task) guard(emit EmitFunc, run func() (Emits, error)) (err error) {
+func (t *Task) guard(r *Record, emit EmitFunc, run func() (Emits, error)) (err error) {
 	defer t.recovered(&err)
 	out, err := run()
 	if err != nil {
 		return err
 	}
-	return t.send(out.Records, emit)
+	return t.send(out, r, emit)
 }
 
 // recovered turns a panic on data into poison, and a store failure into the error it is.
@@ -358,7 +370,7 @@ func (b *Binder) dependents(reference, after string, n int) (keys []string, more
 	s := b.scope(reference)
 	for no := range b.stores {
 		if b.stores[no].kind == IndexKind {
-			keys = append(keys, b.scan(s, uint16(no), "", after, n+1)...)
+			keys = append(keys, b.scan(s, uint16(no), "", span{after: after}, n+1)...)
 		}
 	}
 	slices.Sort(keys)

@@ -17,6 +17,7 @@ const (
 	Fatal     Class = iota // offset stays; the process ends with one sentence
 	Retryable              // offset stays; abort, back off, again
 	Poison                 // offset advances; the record becomes a dead letter in the same transaction
+	Wait                   // offset stays; the partition alone is not read for a while, then again
 )
 
 func (c Class) String() string {
@@ -25,14 +26,16 @@ func (c Class) String() string {
 		return "retryable"
 	case Poison:
 		return "poison"
+	case Wait:
+		return "wait"
 	}
 	return "fatal"
 }
 
-// Error is an error with its class, and for poison the reason code that dead letters are counted by.
+// Error is an error with its class, and for poison the reason code that dead letters are counted by, for wait the one that pauses are.
 type Error struct {
 	Class  Class
-	Reason string // capitals, such as BAD_MAGIC; empty unless poison
+	Reason string // capitals, such as BAD_MAGIC; empty unless poison or wait
 	Err    error
 }
 
@@ -52,6 +55,11 @@ func Poisonf(reason, format string, args ...any) error {
 // Retry marks err: the same again may succeed.
 func Retry(err error) error { return &Error{Class: Retryable, Err: err} }
 
+// Waitf is an error of a stage that has no room for a record, which nothing is wrong with: it comes again, with all behind it, until there is.
+func Waitf(reason, format string, args ...any) error {
+	return &Error{Class: Wait, Reason: reason, Err: fmt.Errorf(format, args...)}
+}
+
 // Of is the class of err: that of the outermost mark in its chain, Fatal where there is none.
 func Of(err error) Class {
 	var e *Error
@@ -61,7 +69,7 @@ func Of(err error) Class {
 	return Fatal
 }
 
-// Reason is the reason code of a poison error, UNKNOWN where it has none.
+// Reason is the reason code of an error of class poison or wait, UNKNOWN where it has none.
 func Reason(err error) string {
 	var e *Error
 	if errors.As(err, &e) && e.Reason != "" {

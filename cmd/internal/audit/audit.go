@@ -173,7 +173,7 @@ func (a *Audit) parked(at Place, p *avro.Parked) {
 	}
 	under := p.At.Kind.String() + "/" + p.At.Issuer + "/" + p.At.Value
 	if w, ok := a.waiting[p.FactID][under]; !ok || at.Offset > w.offset {
-		a.waiting[p.FactID][under] = wait{at.Offset, p.Released}
+		a.waiting[p.FactID][under] = wait{at.Offset, p.Released && p.Reason != "PAST_HORIZON"} // then nothing freed it
 	}
 }
 

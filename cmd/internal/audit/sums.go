@@ -105,10 +105,10 @@ func (a *Audit) FactFates() Fates {
 			f.Resolved++
 		case a.facts[id].linksOnly:
 			f.Links++
-		case a.waits(id):
-			f.Parked++
 		case a.buried[id]:
 			f.Dead++
+		case a.waits(id):
+			f.Parked++
 		default:
 			f.lose("fact " + id)
 		}
@@ -128,10 +128,10 @@ func (a *Audit) StayFates() Fates {
 		switch {
 		case a.reached[series]:
 			f.Resolved++
-		case a.waits(series):
-			f.Parked++
 		case a.buried[series]:
 			f.Dead++
+		case a.waits(series):
+			f.Parked++
 		default:
 			f.lose("stay " + series)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/model/ids"
+	"waybill/topics"
 )
 
 // Hash is the form all of Waybill's content hashes take: the first 16 bytes of SHA-256 over the parts, in hex. Parts are
@@ -177,6 +178,37 @@ func (c *form) point(p avro.Opt[avro.GeoPoint]) {
 		b := append(strconv.AppendInt(room[:0], int64(p.V.LatE6), 10), ',')
 		text(c, "at", strconv.AppendInt(b, int64(p.V.LonE6), 10))
 	}
+}
+
+// byEvent begins the name of what a source corrects by the event id that it gave it, in Fact.Supersedes.
+const byEvent = "event:"
+
+// Corrects names what a fact corrects: facts by their id, and those of the same source by their event id. A void fact corrects nothing.
+func Corrects(f *avro.Fact) (names []string) {
+	if f.Void {
+		return nil
+	}
+	for _, name := range f.Supersedes {
+		if event, ok := strings.CutPrefix(name, byEvent); ok {
+			name = eventName(f, event)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// Corrected says whether a fact is among what others correct, as Corrects names it. It stays in the log and in what was known; it does
+// not stand. A fact that corrects what was said under its own event id does not correct itself.
+func Corrected(f *avro.Fact, by []string) bool {
+	if len(by) == 0 {
+		return false
+	}
+	return slices.Contains(by, f.FactID) ||
+		f.EventID != "" && slices.Contains(by, eventName(f, f.EventID)) && !slices.Contains(f.Supersedes, byEvent+f.EventID)
+}
+
+func eventName(f *avro.Fact, event string) string {
+	return byEvent + topics.Key(f.Source.System.String(), f.Source.Partner, event)
 }
 
 // Find gives the first identifier of a kind.

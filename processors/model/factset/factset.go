@@ -4,8 +4,10 @@ package factset
 
 import (
 	"iter"
+	"slices"
 
 	"waybill/avro"
+	"waybill/processors/model/facts"
 	"waybill/processors/stream"
 )
 
@@ -34,25 +36,31 @@ func Put(set *Store, f *avro.Fact) bool {
 	return true
 }
 
-// Standing gives the facts that stand, in order of their names: those of no void series that no fact of the set supersedes.
-// Who superseded whom first does not matter, and what was superseded stays in the set.
+// Standing gives the facts that stand, in order of their names: those that are not void, and that no other of the set corrects.
 func Standing(set *Store) iter.Seq[*avro.Fact] {
 	return func(yield func(*avro.Fact) bool) {
-		var standing []*avro.Fact
-		superseded := map[string]bool{}
+		var all []*avro.Fact
 		for _, f := range set.All() {
-			if f.Void {
-				continue
-			}
-			standing = append(standing, f)
-			for _, id := range f.Supersedes {
-				superseded[id] = true
+			if !f.Void {
+				all = append(all, f)
 			}
 		}
-		for _, f := range standing {
-			if !superseded[f.FactID] && !yield(f) {
+		for _, f := range Uncorrected(all) {
+			if !yield(f) {
 				return
 			}
 		}
 	}
+}
+
+// Uncorrected leaves out what others of the list correct. It may use the list's room.
+func Uncorrected(list []*avro.Fact) []*avro.Fact {
+	var corrected []string
+	for _, f := range list {
+		corrected = append(corrected, facts.Corrects(f)...)
+	}
+	if len(corrected) == 0 {
+		return list
+	}
+	return slices.DeleteFunc(list, func(f *avro.Fact) bool { return facts.Corrected(f, corrected) })
 }

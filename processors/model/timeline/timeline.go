@@ -58,15 +58,21 @@ type key struct {
 // Entries groups the milestone facts and gives one entry per milestone, sorted by time, then by what it is.
 func (p Policy) Entries(facts []*avro.Fact) []avro.TimelineEntry {
 	groups := map[key][]*avro.Fact{}
+	said := sayings{}
 	for _, f := range facts {
 		if f.HasMilestone && !f.Void {
 			k := p.keyOf(f)
 			groups[k] = append(groups[k], f)
+			said.add(k, f)
 		}
 	}
 	out := make([]avro.TimelineEntry, 0, len(groups))
 	for k, reports := range groups {
-		out = append(out, p.entry(k, reports))
+		e := p.entry(k, reports)
+		if said.differ(k, reports) {
+			e.Agreement = avro.AgreementConflict
+		}
+		out = append(out, e)
 	}
 	slices.SortFunc(out, Compare)
 	return out
@@ -145,6 +151,30 @@ func (p Policy) agreement(reports []*avro.Fact) avro.Agreement {
 		return avro.AgreementConflict
 	}
 	return avro.AgreementCorroborated
+}
+
+// sayings are what sources said of a milestone under one event id. Who says another thing under an id that was used before, and does not
+// say that it corrects that, is in conflict with itself: nobody can tell which stands.
+type sayings map[saying][]string
+
+type saying struct {
+	of            key // whenever it happens
+	source, event string
+}
+
+func sayingOf(k key, f *avro.Fact) saying {
+	k.at = 0
+	return saying{k, f.Source.System.String() + "/" + f.Source.Partner, f.EventID}
+}
+
+func (s sayings) add(k key, f *avro.Fact) {
+	if at := sayingOf(k, f); f.EventID != "" && !slices.Contains(s[at], f.FactID) {
+		s[at] = append(s[at], f.FactID)
+	}
+}
+
+func (s sayings) differ(k key, reports []*avro.Fact) bool {
+	return slices.ContainsFunc(reports, func(f *avro.Fact) bool { return f.EventID != "" && len(s[sayingOf(k, f)]) > 1 })
 }
 
 // compareReports puts the report to believe first: by the milestone's precedence of sources, then the earliest, then by id.
