@@ -357,11 +357,8 @@ func (l *lane) commit(c *cycle) error {
 		if err := w.task.commit(w, now, l.topo.ids[l.changelog]); err != nil {
 			return err
 		}
-		l.stats.count(w, now)
-		l.watch(w, now)
 		w.arrive(true)
-		l.doubt(w, now)
-		l.tellHot(w.task, now)
+		l.measure(w, now)
 		if l.crashes("applied") {
 			return errCrashed
 		}
@@ -370,6 +367,14 @@ func (l *lane) commit(c *cycle) error {
 		return errCrashed
 	}
 	return nil
+}
+
+// measure tells of a task's committed cycle: counts, histograms, what dies, which keys are hot. BenchmarkMetering holds what it costs.
+func (l *lane) measure(w *work, now time.Time) {
+	l.stats.count(w, now)
+	l.watch(w, now)
+	l.doubt(w, now)
+	l.tellHot(w.task, now)
 }
 
 // doubt counts the ticks of a cycle that moved no time, and says so once a minute.

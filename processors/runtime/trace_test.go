@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"waybill/avro"
+	"waybill/processors/stream"
 	"waybill/topics"
 )
 
@@ -83,6 +84,8 @@ type hops struct {
 	mu    sync.Mutex
 	begun []string
 	over  map[string]bool // by hop, whether its effects became visible
+
+	begins bool // traces of records without one
 }
 
 func (h *hops) Hop(_ context.Context, stage string, r *kgo.Record, trace []kgo.RecordHeader) ([]kgo.RecordHeader, func(bool)) {
@@ -94,6 +97,48 @@ func (h *hops) Hop(_ context.Context, stage string, r *kgo.Record, trace []kgo.R
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.over[hop] = visible
+	}
+}
+
+func (h *hops) Begin(ctx context.Context, stage string, r *kgo.Record) ([]kgo.RecordHeader, func(bool)) {
+	if !h.begins {
+		return nil, nil
+	}
+	return h.Hop(ctx, stage, r, []kgo.RecordHeader{header(TraceParent, fmt.Sprint("nothing at ", at(r)))})
+}
+
+// A record from outside may begin a trace, as long as it is one: no tick does, and nothing that a stage of the line has written.
+func TestATraceBeginsOutside(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		writer []topics.Name // to the inbox
+		want   int
+	}{{"from outside", []topics.Name{totals}, 3}, {"from another stage", []topics.Name{inbox.Name}, 0}} {
+		k := newCluster(t, counting())
+		tracer := &hops{over: map[string]bool{}, begins: true}
+		k.traced(t)
+		k.produce(t, &kgo.Record{Topic: string(inbox.Name), Partition: 1, Value: encoded(&avro.Tick{})})
+		other := counting()
+		other.Name, other.Outputs = "other", c.writer
+		in := startWith(t, testConfig(k, "a", t.TempDir()), Deps{Tracer: tracer, Line: []stream.Spec{counting(), other}}, counting())
+		with := 0
+		for _, got := range k.carried(t, tracedOutputs, numbered, totals, topics.DeadLetters.Name) {
+			if got != "" {
+				with++
+			}
+		}
+		eventually(t, "all is read", func() bool { return in.Stats()[0].In == 4 })
+		in.halt(t)
+		visible := 0
+		for _, is := range tracer.over {
+			if is {
+				visible++
+			}
+		}
+		if visible != c.want || (with == tracedOutputs) != (c.want > 0) || (with == 0) != (c.want == 0) {
+			t.Errorf("%s: %d hops are visible, want %d; %d of %d outputs carry a trace", c.name, visible, c.want, with, tracedOutputs)
+		}
 	}
 }
 

@@ -92,8 +92,9 @@ func (w *work) carefully(ctx context.Context, cause error) error {
 func (w *work) each(ctx context.Context, records []*kgo.Record) error {
 	emit := func(es []stream.Emit) error { return w.say(ctx, es) }
 	next, each := sampled(records)
+	outside := w.outside(records[0].Topic)
 	for i, r := range records {
-		w.follow(ctx, r)
+		w.follow(ctx, r, outside)
 		var err error
 		if i == next {
 			next += stride(r)

@@ -91,7 +91,8 @@ type Ops struct {
 
 // Tracing follows records that bring a trace in their headers, by W3C Trace Context.
 type Tracing struct {
-	Endpoint string // of an OpenTelemetry collector, OTLP over HTTP, such as http://collector:4318; empty: no spans are made
+	Endpoint string  // of an OpenTelemetry collector, OTLP over HTTP, such as http://collector:4318; empty: no spans are made
+	Sample   float64 // share, 0 to 1, of the records from outside without a trace that begin one
 }
 
 // Log is what the process says on standard error.
@@ -165,6 +166,9 @@ func (c Config) otherFaults() []error {
 	}
 	if u, err := url.Parse(c.Tracing.Endpoint); c.Tracing.Endpoint != "" && (err != nil || u.Host == "" || u.User != nil || !strings.HasPrefix(u.Scheme, "http")) {
 		errs = append(errs, fmt.Errorf("tracing.endpoint%s: give http://host:4318 or https://…, without a login: headers go into OTEL_EXPORTER_OTLP_HEADERS", shown(c.Tracing.Endpoint)))
+	}
+	if !(c.Tracing.Sample >= 0 && c.Tracing.Sample <= 1) {
+		errs = append(errs, fmt.Errorf("tracing.sample is %v: give a share from 0 (no record begins a trace) to 1 (each does)", c.Tracing.Sample))
 	}
 	if c.Ticks.LagThreshold <= 0 {
 		errs = append(errs, fmt.Errorf("ticks.lag_threshold is %v: give a positive duration such as 5s", c.Ticks.LagThreshold))

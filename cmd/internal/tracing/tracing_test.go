@@ -104,6 +104,56 @@ func TestHopsAreSpansOfTheRecordsTrace(t *testing.T) {
 	}
 }
 
+// A share of records without a trace begins one, the same ones each time; stages that read the same record begin the same trace.
+func TestAShareOfRecordsBeginsATrace(t *testing.T) {
+	c := &receiver{t: t}
+	server := httptest.NewServer(c)
+	defer server.Close()
+	bare := func(offset int) *kgo.Record {
+		return &kgo.Record{Topic: "in", Partition: 3, Offset: int64(offset), Timestamp: time.Now()}
+	}
+	for _, share := range []float64{0, 0.02, 1} {
+		tr, err := New(t.Context(), config.Tracing{Endpoint: server.URL, Sample: share}, "waybill", "0", slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const records = 10_000
+		begun := 0
+		for i := range records {
+			first, _ := tr.Begin(t.Context(), "loads", bare(i))
+			again, _ := tr.Begin(t.Context(), "loads", bare(i))
+			if len(first) != len(again) || len(first) > 0 && string(first[0].Value) != string(again[0].Value) {
+				t.Fatalf("share %v: record %d carries %s, and then %s", share, i, first, again)
+			}
+			begun += len(first)
+		}
+		if want := share * records; float64(begun) < 0.8*want || float64(begun) > 1.2*want {
+			t.Errorf("share %v: %d of %d begin a trace", share, begun, records)
+		}
+		if err := tr.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tr, _ := New(t.Context(), config.Tracing{Endpoint: server.URL, Sample: 1}, "waybill", "0", slog.New(slog.DiscardHandler))
+	onward, over := tr.Begin(t.Context(), "normalise", bare(1))
+	over(true)
+	_, also := tr.Begin(t.Context(), "track", bare(1))
+	also(true)
+	_, next := tr.Hop(t.Context(), "loads", &kgo.Record{Topic: "out", Offset: 7, Timestamp: time.Now(), Headers: onward}, onward)
+	next(true)
+	if err := tr.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.got) != 3 {
+		t.Fatalf("the collector got %d spans, want 3", len(c.got))
+	}
+	first, second, third := c.got[0], c.got[1], c.got[2]
+	if len(first.ParentSpanId)+len(second.ParentSpanId) != 0 || string(first.SpanId) == string(second.SpanId) || string(third.ParentSpanId) != string(first.SpanId) ||
+		string(first.TraceId) != string(second.TraceId) || string(first.TraceId) != string(third.TraceId) {
+		t.Errorf("want two beginnings of one trace, and a hop behind the first: %v", c.got)
+	}
+}
+
 func TestWhatIsNotSampledIsCarriedOnAsItIs(t *testing.T) {
 	c := &receiver{t: t}
 	server := httptest.NewServer(c)
