@@ -105,11 +105,11 @@ func TestTheDoorRefusesASet(t *testing.T) {
 	if len(factIDs(s)) != 2 || len(dead) != 1 || dead[0].Reason != "TOO_LARGE" {
 		t.Errorf("%d facts, dead letters %+v", len(factIDs(s)), dead)
 	}
-	// Its second record is too large: the first is not told either.
+	// Its second order is too large: what its first says is not told either.
 	units := "BSN*00*S1*20260105*0930~\nHL*1**S~\nDTM*011*20260105*1100*ET~\n"
 	for o := range 2 {
 		units += fmt.Sprintf("HL*%d*1*O~\nPRF*P%d~\nHL*%d*%d*P~\n", 2*o+2, o, 2*o+3, 2*o+2)
-		for i := range 3000 {
+		for i := range 1 + 5000*o {
 			units += fmt.Sprintf("MAN*GM*10614141%d%09d~\n", o, i)
 		}
 	}
