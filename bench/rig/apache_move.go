@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // MoveLeaders makes another replica the leader of every partition of the topics, or of all topics where none is named. It
-// does nothing on one broker.
+// does nothing on one broker. It returns when every broker knows: one that hears of two moves at once, away from it and back,
+// goes on as a coordinator that it no longer was in between, and answers with older offsets than were committed [seen].
 func (k *ApacheKafka) MoveLeaders(ctx context.Context, topics ...string) error {
 	if len(k.nodes) == 1 {
 		return nil
@@ -51,9 +54,63 @@ func (k *ApacheKafka) MoveLeaders(ctx context.Context, topics ...string) error {
 			if p.Err != nil && !errors.Is(p.Err, kerr.ElectionNotNeeded) && !errors.Is(p.Err, kerr.PreferredLeaderNotAvailable) {
 				return fmt.Errorf("elect a leader of %s/%d: %w", p.Topic, p.Partition, p.Err)
 			}
+			if p.Err != nil {
+				delete(listed[p.Topic].Partitions, p.Partition)
+			}
+		}
+	}
+	return k.await(ctx, func(topic string, p kmsg.MetadataResponseTopicPartition) bool {
+		was, ok := listed[topic].Partitions[p.Partition]
+		return !ok || p.LeaderEpoch > was.LeaderEpoch
+	})
+}
+
+// InSync waits until every replica of every partition is in sync: before that another broker must not be lost.
+func (k *ApacheKafka) InSync(ctx context.Context) error {
+	return k.await(ctx, func(_ string, p kmsg.MetadataResponseTopicPartition) bool {
+		return p.Leader >= 0 && len(p.ISR) == len(p.Replicas) && len(p.OfflineReplicas) == 0
+	})
+}
+
+// await waits until by the word of each broker something holds of every partition.
+func (k *ApacheKafka) await(ctx context.Context, holds func(topic string, p kmsg.MetadataResponseTopicPartition) bool) error {
+	for _, n := range k.nodes {
+		if err := n.await(ctx, holds); err != nil {
+			return fmt.Errorf("wait for what broker %d knows of its partitions: %w", n.id, err)
 		}
 	}
 	return nil
+}
+
+func (n *apacheNode) await(ctx context.Context, holds func(topic string, p kmsg.MetadataResponseTopicPartition) bool) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(n.broker))
+	if err != nil {
+		return fmt.Errorf("make a Kafka client: %w", err)
+	}
+	defer client.Close()
+	for {
+		// The seed is the broker that is meant; it tells of all topics.
+		res, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, client.SeedBrokers()[0])
+		if err == nil && allHold(res, holds) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func allHold(res *kmsg.MetadataResponse, holds func(topic string, p kmsg.MetadataResponseTopicPartition) bool) bool {
+	for _, t := range res.Topics {
+		for _, p := range t.Partitions {
+			if !holds(*t.Topic, p) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // MoveCoordinators moves the coordinators of all groups and transactions: they are the leaders of Kafka's own topics.

@@ -29,8 +29,8 @@ import (
 // the truth, each row once in ClickHouse. Kafka, registry and ClickHouse live in another process. The commands then tell
 // what is there.
 func TestKilledInTheMiddleItEndsAtTheTruth(t *testing.T) {
-	disturbed := live(t, 2, embedded)
-	undisturbed := live(t, 0, embedded)
+	disturbed := live(t, twice, embedded)
+	undisturbed := live(t, never, embedded)
 	for what, want := range undisturbed {
 		if got := disturbed[what]; got != want || want == "" {
 			t.Errorf("%s in ClickHouse: %s after kills, %s undisturbed", what, got, want)
@@ -40,7 +40,22 @@ func TestKilledInTheMiddleItEndsAtTheTruth(t *testing.T) {
 
 // The same on Apache Kafka.
 func TestApacheKafkaCarriesAKilledPipelineToTheTruth(t *testing.T) {
-	live(t, 1, apache)
+	live(t, once, apache)
+}
+
+// trouble is what a pipeline meets, by name.
+type trouble struct {
+	name    string
+	within  time.Duration
+	through func(*testing.T, context.Context, *pipeline.Line) world.Truth
+}
+
+var never, once, twice = killing(0), killing(1), killing(2)
+
+func killing(times int) trouble {
+	return trouble{fmt.Sprintf("killed %d times", times), 4 * time.Minute, func(t *testing.T, ctx context.Context, line *pipeline.Line) world.Truth {
+		return through(t, ctx, line, times)
+	}}
 }
 
 // embedded leaves Kafka to `waybill dev`.
@@ -60,13 +75,13 @@ func apache(t *testing.T) []string {
 	return []string{"WAYBILL_KAFKA_BROKERS=" + strings.Join(k.Brokers(), ","), "WAYBILL_KAFKA_REPLICATION=1"}
 }
 
-// live lets a small world through pipeline processes, killing as many of them in the middle, holds the end against the
-// truth, and gives ClickHouse's totals.
-func live(t *testing.T, kills int, kafka func(*testing.T) []string) (totals map[string]string) {
-	t.Run(fmt.Sprintf("killed %d times", kills), func(t *testing.T) {
+// live lets a small world through pipeline processes that meet trouble, holds the end against the truth, and gives
+// ClickHouse's totals.
+func live(t *testing.T, met trouble, kafka func(*testing.T) []string) (totals map[string]string) {
+	t.Run(met.name, func(t *testing.T) {
 		instead := kafka(t)
 		env := append(startDev(t), instead...)
-		ctx := within(t, 4*time.Minute)
+		ctx := within(t, met.within)
 		for _, v := range append(env, "WAYBILL_RUNTIME_STATE_DIR="+filepath.Join(t.TempDir(), "state")) {
 			name, value, _ := strings.Cut(v, "=")
 			t.Setenv(name, value)
@@ -83,12 +98,12 @@ func live(t *testing.T, kills int, kafka func(*testing.T) []string) (totals map[
 		if _, err := line.Prepare(ctx); err != nil {
 			t.Fatal(err)
 		}
-		truth := through(t, ctx, line, kills)
+		truth := met.through(t, ctx, line)
 		a := count(t, ctx, line)
 		holds(t, a, truth)
 		landedOnce(t, ctx, l.ClickHouse.DSN, a)
 		stateIsWhole(t, ctx, a)
-		if kills == 0 {
+		if met.name == never.name {
 			commandsTell(t, ctx, a)
 		}
 		totals = tally(t, ctx, l.ClickHouse.DSN)
@@ -100,8 +115,7 @@ func live(t *testing.T, kills int, kafka func(*testing.T) []string) (totals map[
 func through(t *testing.T, ctx context.Context, line *pipeline.Line, kills int) world.Truth {
 	w := smallWorld(t, line.Config.Tenant)
 	truth := w.Truth()
-	args := []string{"run", "--set", "runtime.session_timeout=6s",
-		"--set", "clickhouse.consume.session_timeout=6s", "--set", "processors.track.settle=1s", "--set", "runtime.snapshot_interval=2s", "--set", "clickhouse.consume.linger=100ms"}
+	args := hasty("6s")
 	next, stop := iter.Pull(w.Deliveries())
 	defer stop()
 	total, told := delivered(truth), int64(0)
@@ -113,6 +127,19 @@ func through(t *testing.T, ctx context.Context, line *pipeline.Line, kills int) 
 		told = count(t, ctx, line).Records[topics.Timelines.Name]
 	}
 	send(t, ctx, line, next, total)
+	toItsEnd(t, ctx, line, args)
+	return truth
+}
+
+// hasty are the arguments of a pipeline that does soon what others leave for later.
+func hasty(session string) []string {
+	return []string{"run", "--set", "runtime.session_timeout=" + session, "--set", "clickhouse.consume.session_timeout=" + session,
+		"--set", "processors.track.settle=1s", "--set", "runtime.snapshot_interval=2s", "--set", "clickhouse.consume.linger=100ms"}
+}
+
+// toItsEnd lets one process work on all that is left.
+func toItsEnd(t *testing.T, ctx context.Context, line *pipeline.Line, args []string) {
+	t.Helper()
 	last := spawn(t, io.Discard, nil, args...)
 	if err := line.Drain(ctx, func(int64) {}); err != nil {
 		t.Fatal(err)
@@ -124,7 +151,6 @@ func through(t *testing.T, ctx context.Context, line *pipeline.Line, kills int) 
 		t.Fatal(err)
 	}
 	last.stop(t)
-	return truth
 }
 
 // content sums up what the views hold, by what the law of convergence calls content: not when it was said, nor how often.

@@ -60,8 +60,17 @@ func apacheVenue(k *rig.ApacheKafka, brokers int) venue {
 	if brokers == 1 {
 		return v
 	}
-	v.moveLeaders, v.moveCoordinators = k.MoveLeaders, k.MoveCoordinators
-	var one sync.Mutex // of three brokers two must be up
+	var one sync.Mutex // of three brokers two must be up and in sync, and moves are for all to see before the next
+	v.moveLeaders = func(ctx context.Context, topics ...string) error {
+		one.Lock()
+		defer one.Unlock()
+		return k.MoveLeaders(ctx, topics...)
+	}
+	v.moveCoordinators = func(ctx context.Context) error {
+		one.Lock()
+		defer one.Unlock()
+		return k.MoveCoordinators(ctx)
+	}
 	next := 0
 	v.restart = func(ctx context.Context, down func()) error {
 		one.Lock()
@@ -69,7 +78,12 @@ func apacheVenue(k *rig.ApacheKafka, brokers int) venue {
 		next = (next + 1) % brokers
 		k.Kill(next)
 		down()
-		return k.Start(ctx, next)
+		if err := k.Start(ctx, next); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		return k.InSync(ctx)
 	}
 	return v
 }
