@@ -31,6 +31,12 @@ func TestChaosPipeline(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, name := range []string{"WAYBILL_CHAOS_SECONDS", "WAYBILL_CHAOS_SEED"} { // waybill itself refuses what it does not know
+		t.Setenv(name, "")
+		if err := os.Unsetenv(name); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Logf("WAYBILL_CHAOS_SEED=%d repeats the choices, though not the timing", seed)
 	length := time.Duration(seconds) * time.Second / 4
 	storm := trouble{"storm", length + 5*time.Minute, func(t *testing.T, ctx context.Context, line *pipeline.Line) world.Truth {
@@ -55,7 +61,6 @@ func TestChaosPipeline(t *testing.T) {
 func stormed(t *testing.T, ctx context.Context, line *pipeline.Line, length time.Duration, seed uint64) world.Truth {
 	w := smallWorld(t, line.Config.Tenant)
 	truth := w.Truth()
-	args := hasty("2s")
 	storm, stop := context.WithTimeout(ctx, length)
 	defer stop()
 	var kills atomic.Int64
@@ -65,10 +70,10 @@ func stormed(t *testing.T, ctx context.Context, line *pipeline.Line, length time
 		env := []string{"WAYBILL_RUNTIME_INSTANCE=" + name, "WAYBILL_RUNTIME_STATE_DIR=" + filepath.Join(t.TempDir(), name)}
 		group.Go(func() {
 			for storm.Err() == nil {
-				p := spawn(t, io.Discard, env, args...)
+				p := spawn(t, io.Discard, env, hasty...)
 				select {
 				case <-storm.Done():
-				case <-time.After(time.Duration(2000+rng.IntN(8000)) * time.Millisecond): // from before it is at work to well into it
+				case <-time.After(time.Duration(4000+rng.IntN(10000)) * time.Millisecond): // from before it is at work to well into it
 				}
 				p.kill(t)
 				kills.Add(1)
@@ -84,7 +89,7 @@ func stormed(t *testing.T, ctx context.Context, line *pipeline.Line, length time
 	}
 	send(t, ctx, line, next, total)
 	group.Wait()
-	toItsEnd(t, ctx, line, args)
+	toItsEnd(t, ctx, line, hasty)
 	t.Logf("%d kills of three instances", kills.Load())
 	return truth
 }

@@ -115,7 +115,7 @@ func live(t *testing.T, met trouble, kafka func(*testing.T) []string) (totals ma
 func through(t *testing.T, ctx context.Context, line *pipeline.Line, kills int) world.Truth {
 	w := smallWorld(t, line.Config.Tenant)
 	truth := w.Truth()
-	args := hasty("6s")
+	args := hasty
 	next, stop := iter.Pull(w.Deliveries())
 	defer stop()
 	total, told := delivered(truth), int64(0)
@@ -132,10 +132,8 @@ func through(t *testing.T, ctx context.Context, line *pipeline.Line, kills int) 
 }
 
 // hasty are the arguments of a pipeline that does soon what others leave for later.
-func hasty(session string) []string {
-	return []string{"run", "--set", "runtime.session_timeout=" + session, "--set", "clickhouse.consume.session_timeout=" + session,
-		"--set", "processors.track.settle=1s", "--set", "runtime.snapshot_interval=2s", "--set", "clickhouse.consume.linger=100ms"}
-}
+var hasty = []string{"run", "--set", "runtime.session_timeout=6s",
+	"--set", "clickhouse.consume.session_timeout=6s", "--set", "processors.track.settle=1s", "--set", "runtime.snapshot_interval=2s", "--set", "clickhouse.consume.linger=100ms"}
 
 // toItsEnd lets one process work on all that is left.
 func toItsEnd(t *testing.T, ctx context.Context, line *pipeline.Line, args []string) {
