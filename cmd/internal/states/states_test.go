@@ -28,7 +28,7 @@ import (
 
 const partitions = 2
 
-var inbox = topics.Topic{Name: "test.inbox", Partitions: partitions, Inbox: true}
+var inbox = topics.Topic{Name: "test.inbox", Partitions: partitions, Inbox: true, Retention: topics.Forever}
 
 // plain frames nothing: every record is a PartnerMessage.
 type plain struct{}
