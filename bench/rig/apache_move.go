@@ -13,9 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// MoveLeaders makes another replica the leader of every partition of the topics, or of all topics where none is named. It
-// does nothing on one broker. It returns when every broker knows: one that hears of two moves at once, away from it and back,
-// goes on as a coordinator that it no longer was in between, and answers with older offsets than were committed [seen].
+// MoveLeaders makes another replica the leader of every partition of the topics, or of all topics where none is named, and
+// waits until every broker knows. It does nothing on one broker.
 func (k *ApacheKafka) MoveLeaders(ctx context.Context, topics ...string) error {
 	if len(k.nodes) == 1 {
 		return nil
@@ -59,22 +58,35 @@ func (k *ApacheKafka) MoveLeaders(ctx context.Context, topics ...string) error {
 			}
 		}
 	}
-	return k.await(ctx, func(topic string, p kmsg.MetadataResponseTopicPartition) bool {
+	return k.await(ctx, nil, func(topic string, p kmsg.MetadataResponseTopicPartition) bool {
 		was, ok := listed[topic].Partitions[p.Partition]
 		return !ok || p.LeaderEpoch > was.LeaderEpoch
 	})
 }
 
+// Buried waits until broker i, which was killed, leads nothing more by the word of the others. One that is started before has
+// its log end taken for the truth, of which the others may lack the last records: as a coordinator of transactions it commits by
+// them, and the next one aborts the same transaction [seen: markers of both kinds, outputs committed, offsets not].
+func (k *ApacheKafka) Buried(ctx context.Context, i int) error {
+	dead := k.nodes[i]
+	return k.await(ctx, dead, func(_ string, p kmsg.MetadataResponseTopicPartition) bool {
+		return p.Leader >= 0 && int(p.Leader) != dead.id && !slices.Contains(p.ISR, int32(dead.id))
+	})
+}
+
 // InSync waits until every replica of every partition is in sync: before that another broker must not be lost.
 func (k *ApacheKafka) InSync(ctx context.Context) error {
-	return k.await(ctx, func(_ string, p kmsg.MetadataResponseTopicPartition) bool {
+	return k.await(ctx, nil, func(_ string, p kmsg.MetadataResponseTopicPartition) bool {
 		return p.Leader >= 0 && len(p.ISR) == len(p.Replicas) && len(p.OfflineReplicas) == 0
 	})
 }
 
-// await waits until by the word of each broker something holds of every partition.
-func (k *ApacheKafka) await(ctx context.Context, holds func(topic string, p kmsg.MetadataResponseTopicPartition) bool) error {
+// await waits until by the word of each broker but one that is down something holds of every partition.
+func (k *ApacheKafka) await(ctx context.Context, down *apacheNode, holds func(topic string, p kmsg.MetadataResponseTopicPartition) bool) error {
 	for _, n := range k.nodes {
+		if n == down {
+			continue
+		}
 		if err := n.await(ctx, holds); err != nil {
 			return fmt.Errorf("wait for what broker %d knows of its partitions: %w", n.id, err)
 		}

@@ -61,6 +61,7 @@ func apacheVenue(k *rig.ApacheKafka, brokers int) venue {
 		return v
 	}
 	var one sync.Mutex // of three brokers two must be up and in sync, and moves are for all to see before the next
+	v.forgetful = true
 	v.moveLeaders = func(ctx context.Context, topics ...string) error {
 		one.Lock()
 		defer one.Unlock()
@@ -78,11 +79,14 @@ func apacheVenue(k *rig.ApacheKafka, brokers int) venue {
 		next = (next + 1) % brokers
 		k.Kill(next)
 		down()
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		if err := k.Buried(ctx, next); err != nil {
+			return errors.Join(err, k.Start(ctx, next))
+		}
 		if err := k.Start(ctx, next); err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
 		return k.InSync(ctx)
 	}
 	return v

@@ -202,6 +202,9 @@ func readable(line string) string {
 	if _, err := fmt.Sscanf(hex, "%x", &b); !ok || err != nil {
 		return "none"
 	}
+	if s := goesOn(b); s != nil {
+		return fmt.Sprintf("%+v", s)
+	}
 	m, _ := plainly(b)
 	return fmt.Sprintf("%s: %+v", key, m)
 }
@@ -430,10 +433,7 @@ func producers(rs []*kgo.Record, home map[string]int32, p int32) (ids []int64) {
 // changelogs reads the committed changelog of every partition.
 func (r *run) changelogs() map[int32]changelog {
 	name := string(topics.Changelog(r.topics.app, r.spec().Name, 0).Name)
-	ends, err := r.adm.ListEndOffsets(r.t.Context(), name)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	ends := r.ends(r.t, name)
 	logs := map[int32]changelog{}
 	got := r.read(r.t, name)
 	for p := range r.topics.inbox().Partitions {

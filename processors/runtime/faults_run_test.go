@@ -29,6 +29,10 @@ type venue struct {
 	replicas int16
 	tested   *faultCount
 
+	// A coordinator that has just taken over may for a moment tell of older offsets than were committed: those that it knew to be
+	// replicated when it was a follower. Whether offsets go back is not looked at, then; what that would do to outputs and state is.
+	forgetful bool
+
 	moveLeaders      func(ctx context.Context, topics ...string) error // nil: there is one broker
 	moveCoordinators func(ctx context.Context) error                   // nil: there is one broker
 	restart          func(ctx context.Context, down func()) error      // ends a broker as hard as it can bear, and starts it again after down
@@ -100,7 +104,7 @@ func newRun(t *testing.T, v venue, p Protocol, s subject, seed uint64, compactin
 	t.Cleanup(func() { // a broker with thousands of partitions is slow
 		_, _ = r.adm.DeleteTopics(context.Background(), names...)
 	})
-	r.offsets = watchOffsets(t, r.adm, r.group())
+	r.offsets = watchOffsets(t, r.adm, r.group(), v.forgetful)
 	return r
 }
 
@@ -128,7 +132,7 @@ type offsetWatch struct {
 	done chan struct{}
 }
 
-func watchOffsets(t *testing.T, adm *kadm.Client, group string) *offsetWatch {
+func watchOffsets(t *testing.T, adm *kadm.Client, group string, forgetful bool) *offsetWatch {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &offsetWatch{stop: cancel, done: make(chan struct{})}
 	go func() { // waited for by end
@@ -138,7 +142,7 @@ func watchOffsets(t *testing.T, adm *kadm.Client, group string) *offsetWatch {
 			committed, err := adm.FetchOffsets(ctx, group)
 			if err == nil { // else a broker is down, or the group not there yet
 				committed.Each(func(o kadm.OffsetResponse) {
-					if o.Err == nil && o.At < last[o.Partition] {
+					if o.Err == nil && o.At < last[o.Partition] && !forgetful {
 						t.Errorf("the committed offset of partition %d went back from %d to %d", o.Partition, last[o.Partition], o.At)
 					}
 					last[o.Partition] = max(last[o.Partition], o.At)

@@ -264,10 +264,7 @@ func (k *cluster) produce(t testing.TB, rs ...*kgo.Record) {
 // read gives every committed record of a topic, by partition, in order.
 func (k *cluster) read(t testing.TB, topic string) map[int32][]*kgo.Record {
 	t.Helper()
-	ends, err := k.adm.ListEndOffsets(context.Background(), topic)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ends := k.ends(t, topic)
 	from := map[int32]kgo.Offset{}
 	left := map[int32]int64{}
 	ends.Each(func(o kadm.ListedOffset) {
@@ -302,6 +299,17 @@ func (k *cluster) read(t testing.TB, topic string) map[int32][]*kgo.Record {
 		})
 	}
 	return out
+}
+
+// ends are the ends of a topic's partitions. Of several brokers one may be down for a moment.
+func (k *cluster) ends(t testing.TB, topic string) (ends kadm.ListedOffsets) {
+	t.Helper()
+	eventually(t, "the brokers tell the ends of "+topic, func() bool {
+		var err error
+		ends, err = k.adm.ListEndOffsets(context.Background(), topic)
+		return err == nil && ends.Error() == nil
+	})
+	return ends
 }
 
 // instance is an engine that runs.

@@ -28,7 +28,7 @@ import (
 
 const partitions = 2
 
-var inbox = topics.Topic{Name: "test.inbox", Partitions: partitions, Inbox: true}
+var inbox = topics.Topic{Name: "test.inbox", Partitions: partitions, Inbox: true, Retention: topics.Forever}
 
 // plain frames nothing: every record is a PartnerMessage.
 type plain struct{}
@@ -118,12 +118,11 @@ func newBedOn(t *testing.T, addrs []string, app string, spec stream.Spec) *bed {
 	t.Cleanup(client.Close)
 	for _, topic := range append(runtime.Changelogs(app, spec), inbox, topics.DeadLetters) {
 		config := map[string]*string{}
-		if topic.Cleanup == topics.Compact {
-			config["cleanup.policy"] = kadm.StringPtr("compact")
-			config["segment.ms"], config["min.cleanable.dirty.ratio"] = kadm.StringPtr("100"), kadm.StringPtr("0.01") // a real broker compacts soon
+		for k, v := range topic.Config() {
+			config[k] = &v
 		}
-		if topic.Inbox {
-			config["message.timestamp.type"] = kadm.StringPtr("LogAppendTime")
+		if topic.Cleanup == topics.Compact {
+			config["segment.ms"], config["min.cleanable.dirty.ratio"] = kadm.StringPtr("100"), kadm.StringPtr("0.01") // a real broker compacts soon
 		}
 		if _, err := kadm.NewClient(client).CreateTopic(t.Context(), partitions, 1, config, string(topic.Name)); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 			t.Fatal(err)
