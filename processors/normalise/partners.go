@@ -10,6 +10,7 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
+	"waybill/processors/normalise/dcsa"
 	"waybill/processors/normalise/epcis"
 	"waybill/processors/normalise/hsl"
 	"waybill/processors/normalise/mapped"
@@ -37,15 +38,16 @@ func adapters(cfg Config) (map[string]adapter.Adapter, error) {
 	t, errT := traccar.New()
 	m, errM := mapped.New(cfg.MappingDir)
 	e, errE := epcis.New(cfg.MappingDir)
+	d, errD := dcsa.New(cfg.MappingDir)
 	return map[string]adapter.Adapter{
 		ocel.Format: o, hsl.Format: h, traccar.Format: t, mapped.CSV: m, mapped.JSON: m, adapter.Oversize: oversize{},
-		epcis.Format: e,
-	}, errors.Join(errO, errH, errT, errM, errE)
+		epcis.Format: e, dcsa.Format: d,
+	}, errors.Join(errO, errH, errT, errM, errE, errD)
 }
 
 // Formats lists the formats of partner messages, sorted.
 func Formats() []string {
-	return []string{mapped.CSV, epcis.Format, hsl.Format, mapped.JSON, ocel.Format, traccar.Format}
+	return []string{mapped.CSV, dcsa.Format, epcis.Format, hsl.Format, mapped.JSON, ocel.Format, traccar.Format}
 }
 
 func (p *partners) onMessage(_ context.Context, _ string, ev stream.Event[avro.PartnerMessage], _ none) (stream.Emits, error) {

@@ -18,6 +18,7 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
+	"waybill/processors/normalise/dcsa"
 	"waybill/processors/normalise/epcis"
 	"waybill/processors/normalise/hsl"
 	"waybill/processors/normalise/mapped"
@@ -53,6 +54,7 @@ func forms() map[string]form {
 	return map[string]form{
 		ocel.Format:    {[]string{".csv"}, (*file).rows},
 		hsl.Format:     {[]string{".dump"}, (*file).lines},
+		dcsa.Format:    {[]string{".json", ".jsonl", ".ndjson"}, (*file).documents},
 		epcis.Format:   {[]string{".jsonld", ".json", ".xml"}, (*file).documents},
 		traccar.Format: {[]string{".json", ".jsonl", ".ndjson"}, (*file).documents},
 		mapped.JSON:    {[]string{".json", ".jsonl", ".ndjson"}, (*file).documents},
