@@ -15,6 +15,7 @@ import (
 	"waybill/processors/normalise/hsl"
 	"waybill/processors/normalise/mapped"
 	"waybill/processors/normalise/ocel"
+	"waybill/processors/normalise/otm"
 	"waybill/processors/normalise/traccar"
 	"waybill/processors/stream"
 	"waybill/topics/fault"
@@ -39,15 +40,16 @@ func adapters(cfg Config) (map[string]adapter.Adapter, error) {
 	m, errM := mapped.New(cfg.MappingDir)
 	e, errE := epcis.New(cfg.MappingDir)
 	d, errD := dcsa.New(cfg.MappingDir)
+	p, errP := otm.New(cfg.MappingDir)
 	return map[string]adapter.Adapter{
 		ocel.Format: o, hsl.Format: h, traccar.Format: t, mapped.CSV: m, mapped.JSON: m, adapter.Oversize: oversize{},
-		epcis.Format: e, dcsa.Format: d,
-	}, errors.Join(errO, errH, errT, errM, errE, errD)
+		epcis.Format: e, dcsa.Format: d, otm.Format: p,
+	}, errors.Join(errO, errH, errT, errM, errE, errD, errP)
 }
 
 // Formats lists the formats of partner messages, sorted.
 func Formats() []string {
-	return []string{mapped.CSV, dcsa.Format, epcis.Format, hsl.Format, mapped.JSON, ocel.Format, traccar.Format}
+	return []string{mapped.CSV, dcsa.Format, epcis.Format, hsl.Format, mapped.JSON, ocel.Format, otm.Format, traccar.Format}
 }
 
 func (p *partners) onMessage(_ context.Context, _ string, ev stream.Event[avro.PartnerMessage], _ none) (stream.Emits, error) {

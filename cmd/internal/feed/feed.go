@@ -23,6 +23,7 @@ import (
 	"waybill/processors/normalise/hsl"
 	"waybill/processors/normalise/mapped"
 	"waybill/processors/normalise/ocel"
+	"waybill/processors/normalise/otm"
 	"waybill/processors/normalise/traccar"
 	"waybill/topics"
 )
@@ -56,6 +57,7 @@ func forms() map[string]form {
 		hsl.Format:     {[]string{".dump"}, (*file).lines},
 		dcsa.Format:    {[]string{".json", ".jsonl", ".ndjson"}, (*file).documents},
 		epcis.Format:   {[]string{".jsonld", ".json", ".xml"}, (*file).documents},
+		otm.Format:     {[]string{".json", ".jsonl", ".ndjson"}, (*file).documents},
 		traccar.Format: {[]string{".json", ".jsonl", ".ndjson"}, (*file).documents},
 		mapped.JSON:    {[]string{".json", ".jsonl", ".ndjson"}, (*file).documents},
 		mapped.CSV:     {[]string{".csv"}, (*file).rows},
