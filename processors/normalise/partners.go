@@ -10,6 +10,7 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
+	"waybill/processors/normalise/dcsa"
 	"waybill/processors/normalise/edi"
 	"waybill/processors/normalise/edi/edifact"
 	"waybill/processors/normalise/edi/x12"
@@ -17,6 +18,7 @@ import (
 	"waybill/processors/normalise/hsl"
 	"waybill/processors/normalise/mapped"
 	"waybill/processors/normalise/ocel"
+	"waybill/processors/normalise/otm"
 	"waybill/processors/normalise/traccar"
 	"waybill/processors/stream"
 	"waybill/topics/fault"
@@ -40,6 +42,8 @@ func adapters(cfg Config) (map[string]adapter.Adapter, error) {
 	t, errT := traccar.New()
 	m, errM := mapped.New(cfg.MappingDir)
 	ev, errV := epcis.New(cfg.MappingDir)
+	d, errD := dcsa.New(cfg.MappingDir)
+	p, errP := otm.New(cfg.MappingDir)
 	if errM != nil {
 		errM = fmt.Errorf("normalise.mapping_dir: %w", errM)
 	}
@@ -50,13 +54,13 @@ func adapters(cfg Config) (map[string]adapter.Adapter, error) {
 	return map[string]adapter.Adapter{
 		ocel.Format: o, hsl.Format: h, traccar.Format: t, mapped.CSV: m, mapped.JSON: m, adapter.Oversize: oversize{},
 		x12.Format: x12.New(tables), edifact.Format: edifact.New(tables),
-		epcis.Format: ev,
-	}, errors.Join(errO, errH, errT, errM, errE, errV)
+		epcis.Format: ev, dcsa.Format: d, otm.Format: p,
+	}, errors.Join(errO, errH, errT, errM, errE, errV, errD, errP)
 }
 
 // Formats lists the formats of partner messages, sorted.
 func Formats() []string {
-	return []string{mapped.CSV, epcis.Format, hsl.Format, edifact.Format, mapped.JSON, ocel.Format, traccar.Format, x12.Format}
+	return []string{mapped.CSV, dcsa.Format, epcis.Format, hsl.Format, edifact.Format, mapped.JSON, ocel.Format, otm.Format, traccar.Format, x12.Format}
 }
 
 func (p *partners) onMessage(_ context.Context, _ string, ev stream.Event[avro.PartnerMessage], _ none) (stream.Emits, error) {

@@ -19,6 +19,7 @@ const (
 	decimals = "github.com/cockroachdb/apd/v3"
 	geometry = "github.com/paulmach/orb/..."
 	yaml     = "go.yaml.in/yaml/v3"
+	schemas  = "github.com/santhosh-tekuri/jsonschema/v6/..."
 	retries  = "github.com/cenkalti/backoff/v5"
 	anything = "..."
 
@@ -58,7 +59,7 @@ var rules = []rule{
 	{pkg: "processors/sim", may: []string{"processors/stream", "topics", "topics/fault", "avro"}, never: []string{kgo}},
 	{pkg: "processors", may: []string{"processors/*", "processors/stream", "topics", "topics/fault", "avro"}, never: []string{module + "/processors/runtime", kgo}},
 	// normalise has a package per partner format below it.
-	{pkg: "processors/normalise/...", may: []string{"processors/normalise/...", "processors/stream", "processors/model/...", "topics", "topics/fault", "avro", decimals, yaml},
+	{pkg: "processors/normalise/...", may: []string{"processors/normalise/...", "processors/stream", "processors/model/...", "topics", "topics/fault", "avro", decimals, yaml, schemas, "golang.org/x/text/..."},
 		never: []string{kgo, viper, module + "/processors/runtime"}, loose: append(randomness, logging...)},
 	{pkg: "processors/*/...", may: []string{"processors/stream", "processors/model/...", "topics", "topics/fault", "avro", decimals, geometry, yaml},
 		never: []string{kgo, viper, module + "/processors/runtime"}, loose: append(randomness, logging...)},

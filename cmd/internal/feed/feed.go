@@ -18,12 +18,14 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
+	"waybill/processors/normalise/dcsa"
 	"waybill/processors/normalise/edi/edifact"
 	"waybill/processors/normalise/edi/x12"
 	"waybill/processors/normalise/epcis"
 	"waybill/processors/normalise/hsl"
 	"waybill/processors/normalise/mapped"
 	"waybill/processors/normalise/ocel"
+	"waybill/processors/normalise/otm"
 	"waybill/processors/normalise/traccar"
 	"waybill/topics"
 )
@@ -55,7 +57,9 @@ func forms() map[string]form {
 	return map[string]form{
 		ocel.Format:    {[]string{".csv"}, (*file).rows},
 		hsl.Format:     {[]string{".dump"}, (*file).lines},
+		dcsa.Format:    {[]string{".json", ".jsonl", ".ndjson"}, (*file).documents},
 		epcis.Format:   {[]string{".jsonld", ".json", ".xml"}, (*file).documents},
+		otm.Format:     {[]string{".json", ".jsonl", ".ndjson"}, (*file).documents},
 		traccar.Format: {[]string{".json", ".jsonl", ".ndjson"}, (*file).documents},
 		mapped.JSON:    {[]string{".json", ".jsonl", ".ndjson"}, (*file).documents},
 		mapped.CSV:     {[]string{".csv"}, (*file).rows},

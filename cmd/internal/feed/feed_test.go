@@ -150,7 +150,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		want string
 	}{
 		{"no file", feed.Source{Format: "hsl", Paths: []string{filepath.Join(empty, "gone")}}, "is not there: check the path"},
-		{"no format", feed.Source{Format: "xml", Paths: []string{empty}}, `format "xml" is not known: there are csv, epcis, hsl, iftsta, json, ocel, traccar, x12`},
+		{"no format", feed.Source{Format: "xml", Paths: []string{empty}}, `format "xml" is not known: there are csv, dcsa, epcis, hsl, iftsta, json, ocel, otm5, traccar, x12`},
 		{"no paths", feed.Source{Format: "hsl"}, "name a file or folder"},
 		{"no mapping", feed.Source{Format: "csv", Paths: []string{empty}}, "needs a mapping"},
 		{"empty folder", feed.Source{Format: "hsl", Paths: []string{empty}}, "holds no hsl file (.dump)"},

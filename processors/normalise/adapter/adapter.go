@@ -67,6 +67,9 @@ func (r *Report) Addf(field, format string, args ...any) {
 	r.faults = append(r.faults, clip(field)+": "+fmt.Sprintf(format, args...))
 }
 
+// Full says that no more faults will be spelt out.
+func (r *Report) Full() bool { return len(r.faults) == most }
+
 // OK says that nothing was wrong so far.
 func (r *Report) OK() bool { return len(r.faults) == 0 }
 
