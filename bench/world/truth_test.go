@@ -70,13 +70,6 @@ func standing(t *testing.T, seed uint64) {
 	}
 }
 
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 func milestonesByStop(truth Truth) map[string]time.Time {
 	told := map[string]time.Time{}
 	for _, s := range truth.Shipments {

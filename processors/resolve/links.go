@@ -35,6 +35,17 @@ func (v *visit) learn(f *avro.Fact) bool {
 	return true
 }
 
+// unlearn drops the links that a fact stated.
+func (v *visit) unlearn(factID string) bool {
+	node, _ := v.node.Get()
+	if !slices.ContainsFunc(node.Links, func(l avro.NodeLink) bool { return l.FactID == factID }) {
+		return false
+	}
+	e := v.node.Edit()
+	e.Links = slices.DeleteFunc(e.Links, func(l avro.NodeLink) bool { return l.FactID == factID })
+	return true
+}
+
 func compareLinks(a, b avro.NodeLink) int {
 	return cmp.Or(ids.Compare(a.Link.To, b.Link.To), cmp.Compare(b.Link.Classifier, a.Link.Classifier), cmp.Compare(a.OccurredAt, b.OccurredAt),
 		strings.Compare(a.FactID, b.FactID), cmp.Compare(a.Link.ValidFrom.V, b.Link.ValidFrom.V), cmp.Compare(a.Link.ValidTo.V, b.Link.ValidTo.V))

@@ -60,19 +60,42 @@ func onFact(_ context.Context, key string, ev stream.Event[avro.Fact], st state)
 		return stream.Emits{}, fault.Poisoned("BAD_KEY", fmt.Errorf("file fact %s: %w", ev.Value.FactID, err))
 	}
 	v := &visit{state: st, tenant: tenant, at: at, now: avro.MicrosOf(ev.Time)}
+	forgot := v.forget(ev.Value.Supersedes)
 	name := factset.Name(ev.Value)
 	known, ok := st.facts.Get(name)
 	if ok && !factset.Newer(ev.Value, &known.Fact) {
-		return stream.Emits{}, nil
+		v.relearn(forgot)
+		return v.out, nil
 	}
 	st.facts.Edit(name).Fact = ev.Value.Clone()
-	if v.learn(ev.Value) {
+	if v.learn(ev.Value) || forgot {
 		v.forwardAll()
 		v.compose()
 		return v.out, nil
 	}
 	v.forward(name)
 	return v.out, nil
+}
+
+// forget drops superseded facts and the links they stated, and says whether that took any link. Where they were sent they are dropped
+// likewise: what supersedes them is filed under the same identifiers.
+func (v *visit) forget(superseded []string) (links bool) {
+	for _, id := range superseded {
+		if known, ok := v.facts.Get(id); ok && known.Fact.Void {
+			continue
+		}
+		v.facts.Edit(id).Fact = avro.Fact{FactID: id, Void: true} // enough to refuse it when it comes
+		v.park(id, true)
+		links = v.unlearn(id) || links
+	}
+	return links
+}
+
+func (v *visit) relearn(changed bool) {
+	if changed {
+		v.forwardAll()
+		v.compose()
+	}
 }
 
 // forwardAll sends on everything filed here that the links now lead on from: a late link releases history.
