@@ -73,3 +73,34 @@ func TestField12SkewedClocks(t *testing.T) {
 func TestField14Corrections(t *testing.T) {
 	field(t, "corrected", world.Field{Corrected: 0.8, Consolidated: 0.2})
 }
+
+func TestField07LinksDaysLate(t *testing.T) {
+	field(t, "link days late", world.Field{LinkDaysLate: 0.7, Consolidated: 0.2})
+}
+
+func TestField10DuplicatesAndHistories(t *testing.T) {
+	field(t, "resent", world.Field{Resent: 0.8, Consolidated: 0.2, Corrected: 0.2}, func(c *world.Config) { c.Damage.Duplicated, c.Damage.NewEnvelope = 0.5, 0.8 })
+}
+
+func TestField11DaysOutOfOrder(t *testing.T) {
+	field(t, "days late", world.Field{DaysLate: 0.4, Consolidated: 0.2, Reissued: 0.2, WrongTrip: 0.2, Corrected: 0.2})
+}
+
+// Summer time begins on the second day, and in the second world ends.
+func TestField13LocalTimes(t *testing.T) {
+	for _, start := range []time.Time{time.Date(2026, 3, 7, 0, 0, 0, 0, time.UTC), time.Date(2026, 10, 31, 0, 0, 0, 0, time.UTC)} {
+		field(t, "local time", world.Field{LocalTime: 0.8, Consolidated: 0.2}, func(c *world.Config) { c.Start = start })
+	}
+}
+
+func TestField15Reception(t *testing.T) {
+	field(t, "noisy", world.Field{Noisy: 0.8, Consolidated: 0.2}, func(c *world.Config) { c.PositionEvery, c.Damage.GPSGap = 20*time.Second, 0.5 })
+}
+
+func TestField16Notations(t *testing.T) {
+	field(t, "notation", world.Field{Notation: 0.6, Consolidated: 0.3}, func(c *world.Config) { c.Damage.Duplicated = 0.3 })
+}
+
+func TestField17RecordedAfterClose(t *testing.T) {
+	field(t, "after close", world.Field{AfterClose: 0.6, Consolidated: 0.2})
+}

@@ -40,7 +40,7 @@ func (w *World) evidenceOf(d *day) *evidence {
 	silent := w.silences(d)
 	for _, l := range d.loads {
 		for _, m := range w.messages(l) {
-			e.read(m.Record)
+			e.read(m.canonical())
 		}
 		for _, s := range l.stops {
 			w.stood(e, d, l, s, silent)

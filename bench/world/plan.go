@@ -3,6 +3,7 @@ package world
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -90,6 +91,7 @@ type stop struct {
 	place       *place
 	spot        orb.Point // where the vehicle stands
 	legs        []*leg    // that begin or end here
+	noisy       bool
 	again       *stop     // at whose place it is to be, if it can
 	appointment time.Time // zero where none was set
 
@@ -229,6 +231,10 @@ func (p *planner) visit(l *load, s *stop) {
 		s.place = p.destination(s.kind)
 	}
 	s.spot = within(p.r, s.place.at, 0.4*float64(s.place.radius))
+	if s.noisy = p.w.noisyAt(l, s.seq); s.noisy {
+		turn := p.w.source("edge", l.index, s.seq).Float64() * 2 * math.Pi
+		s.spot = displaced(s.place.at, edge*float64(s.place.radius)*math.Cos(turn), edge*float64(s.place.radius)*math.Sin(turn))
+	}
 	s.inbound = p.drive(s.spot)
 	if n := len(p.d.stops); n > 0 {
 		p.d.stops[n-1].outbound = s.inbound

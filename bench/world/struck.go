@@ -1,5 +1,11 @@
 package world
 
+import (
+	"time"
+
+	"waybill/avro"
+)
+
 // Struck counts how often each kind of Field struck, by the names that rates have, so that a test can see that there was something to
 // cope with. It takes as long as planning and telling the world does.
 func (w *World) Struck() map[string]int {
@@ -22,7 +28,9 @@ func (w *World) strikes(d *day, n, numbers map[string]int) {
 	for _, t := range d.trackers {
 		count("skewed", t.skew != 0)
 	}
+	n["days late"] += len(w.offline(d))
 	for _, l := range d.loads {
+		w.strikesOn(l, n)
 		count("consolidated", len(l.legs) > 1)
 		count("revisited", l.returns())
 		count("swapped", len(l.rides) > 1 || len(l.installed) > 0 || l.dropped)
@@ -40,6 +48,26 @@ func (w *World) strikes(d *day, n, numbers map[string]int) {
 				numbers[aboard.shipment.bol]++
 			}
 		}
+	}
+}
+
+// strikesOn counts what happened to the messages about a load.
+func (w *World) strikesOn(l *load, n map[string]int) {
+	again := 0
+	for _, m := range w.messages(l) {
+		_, raw := m.Record.(*avro.PartnerMessage)
+		after := m.DeliverAt.Sub(m.OccurredAt)
+		_, plan := m.Record.(*avro.Load)
+		n["local time"] += btoi(raw)
+		n["notation"] += btoi(m.says != nil && !raw)
+		n["link days late"] += btoi(plan && after > 24*time.Hour)
+		n["after close"] += btoi(after > 30*24*time.Hour)
+		n["days late"] += btoi(after > 2*time.Hour)
+		again += btoi(m.Duplicate)
+	}
+	n["resent"] += btoi(again >= 20)
+	for _, s := range l.stops {
+		n["noisy"] += btoi(s.noisy)
 	}
 }
 
