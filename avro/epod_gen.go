@@ -182,6 +182,11 @@ type ProofOfDelivery struct {
 	OccurredAt Micros
 	// When we first saw it.
 	ReceivedAt Micros
+	// occurred_at of the source's earlier word on the same thing, else in the same words: this record takes its
+	// place.
+	CorrectsAt Opt[Micros]
+	// True: the source takes back what it said in the same words before; it did not happen.
+	Voided bool
 }
 
 // Decode implements [Record].
@@ -213,7 +218,7 @@ func (*ProofOfDelivery) AvroName() string { return "waybill.epod.ProofOfDelivery
 
 // AvroSchema implements [Record].
 func (*ProofOfDelivery) AvroSchema() string {
-	return `{"type":"record","name":"ProofOfDelivery","namespace":"waybill.epod","doc":"What the driver's handheld says at a stop.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id; not part of identity."},{"name":"partner","type":"string","default":"","doc":"The ePOD provider that spoke."},{"name":"load_id","type":"string","default":"","doc":"The load."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop within the load."},{"name":"shipment_id","type":"string","default":"","doc":"The shipment, where the handheld knows it."},{"name":"delivery_number","type":"string","default":"","doc":"The delivery, where known."},{"name":"sscc","type":{"type":"array","items":"string"},"default":[],"doc":"Units scanned."},{"name":"outcome","type":{"type":"enum","name":"DeliveryOutcome","namespace":"waybill.epod","doc":"What came of a delivery attempt.","symbols":["UNSPECIFIED","DELIVERED","PARTIAL","REFUSED","DAMAGED","ATTEMPT_FAILED","POD_RECEIVED"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What came of it."},{"name":"reason_code","type":"string","default":"","doc":"Why not, where it failed."},{"name":"signed_by","type":"string","default":"","doc":"Name under the signature."},{"name":"receipts","type":{"type":"array","items":{"type":"record","name":"Receipt","namespace":"waybill.epod","doc":"Money the driver paid on the way (lumper, toll).","fields":[{"name":"receipt_id","type":"string","doc":"The receipt's number."},{"name":"kind","type":"string","doc":"LUMPER, TOLL or the contract's own word."},{"name":"amount_minor","type":"long","doc":"Amount in minor units of the currency."},{"name":"currency","type":"string","doc":"ISO 4217 code."}]}},"default":[],"doc":"Receipts handed in."},{"name":"location","type":["null",{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]}],"default":null,"doc":"Where the handheld was."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."}]}`
+	return `{"type":"record","name":"ProofOfDelivery","namespace":"waybill.epod","doc":"What the driver's handheld says at a stop.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id; not part of identity."},{"name":"partner","type":"string","default":"","doc":"The ePOD provider that spoke."},{"name":"load_id","type":"string","default":"","doc":"The load."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop within the load."},{"name":"shipment_id","type":"string","default":"","doc":"The shipment, where the handheld knows it."},{"name":"delivery_number","type":"string","default":"","doc":"The delivery, where known."},{"name":"sscc","type":{"type":"array","items":"string"},"default":[],"doc":"Units scanned."},{"name":"outcome","type":{"type":"enum","name":"DeliveryOutcome","namespace":"waybill.epod","doc":"What came of a delivery attempt.","symbols":["UNSPECIFIED","DELIVERED","PARTIAL","REFUSED","DAMAGED","ATTEMPT_FAILED","POD_RECEIVED"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What came of it."},{"name":"reason_code","type":"string","default":"","doc":"Why not, where it failed."},{"name":"signed_by","type":"string","default":"","doc":"Name under the signature."},{"name":"receipts","type":{"type":"array","items":{"type":"record","name":"Receipt","namespace":"waybill.epod","doc":"Money the driver paid on the way (lumper, toll).","fields":[{"name":"receipt_id","type":"string","doc":"The receipt's number."},{"name":"kind","type":"string","doc":"LUMPER, TOLL or the contract's own word."},{"name":"amount_minor","type":"long","doc":"Amount in minor units of the currency."},{"name":"currency","type":"string","doc":"ISO 4217 code."}]}},"default":[],"doc":"Receipts handed in."},{"name":"location","type":["null",{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]}],"default":null,"doc":"Where the handheld was."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"corrects_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"occurred_at of the source's earlier word on the same thing, else in the same words: this record takes its place."},{"name":"voided","type":"boolean","default":false,"doc":"True: the source takes back what it said in the same words before; it did not happen."}]}`
 }
 
 func (r *ProofOfDelivery) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -326,6 +331,17 @@ func (r *ProofOfDelivery) decodeAt(s string, i int) int {
 	}
 	r.OccurredAt, i = readMicros(s, i)
 	r.ReceivedAt, i = readMicros(s, i)
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.CorrectsAt.Ok, i = s[i] == 2, i+1
+	} else {
+		r.CorrectsAt.Ok, i = readPresent(s, i)
+	}
+	if r.CorrectsAt.Ok {
+		r.CorrectsAt.V, i = readMicros(s, i)
+	} else {
+		r.CorrectsAt = Opt[Micros]{}
+	}
+	r.Voided, i = readBool(s, i)
 	return i
 }
 
@@ -370,6 +386,13 @@ func (r *ProofOfDelivery) Append(b []byte) []byte {
 	}
 	b = appendLong(b, int64(r.OccurredAt))
 	b = appendLong(b, int64(r.ReceivedAt))
+	if r.CorrectsAt.Ok {
+		b = append(b, 2)
+		b = appendLong(b, int64(r.CorrectsAt.V))
+	} else {
+		b = append(b, 0)
+	}
+	b = appendBool(b, r.Voided)
 	return b
 }
 
@@ -429,6 +452,10 @@ func (r *ProofOfDelivery) planField(k int, s string, i int, rd *Read) int {
 		return planMicros(&r.OccurredAt, s, i, rd)
 	case 14:
 		return planMicros(&r.ReceivedAt, s, i, rd)
+	case 15:
+		return planOpt(&r.CorrectsAt, s, i, rd, planMicros)
+	case 16:
+		return planBool(&r.Voided, s, i, rd)
 	}
 	panic("avro: plan of another record")
 }
@@ -463,5 +490,9 @@ func (r *ProofOfDelivery) setDefault(k int) {
 		r.OccurredAt = 0
 	case 14:
 		r.ReceivedAt = 0
+	case 15:
+		r.CorrectsAt = Opt[Micros]{}
+	case 16:
+		r.Voided = false
 	}
 }

@@ -49,6 +49,11 @@ type WarehouseEvent struct {
 	LocalTime string
 	// What else was said: carrier, quantities ordered and shipped.
 	Attributes []KV
+	// occurred_at of the source's earlier word on the same thing, else in the same words: this record takes its
+	// place.
+	CorrectsAt Opt[Micros]
+	// True: the source takes back what it said in the same words before; it did not happen.
+	Voided bool
 }
 
 // Decode implements [Record].
@@ -80,7 +85,7 @@ func (*WarehouseEvent) AvroName() string { return "waybill.warehouse.WarehouseEv
 
 // AvroSchema implements [Record].
 func (*WarehouseEvent) AvroSchema() string {
-	return `{"type":"record","name":"WarehouseEvent","namespace":"waybill.warehouse","doc":"What the WMS says: one scan or confirmation, with the identifiers a warehouse knows at that moment and no others.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"milestone","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"ALLOCATED, SHORTED, PICKED, PACKED, STAGED, LOADED, SHIP_CONFIRMED or STORED_IN_TRANSIT."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id; not part of identity."},{"name":"partner","type":"string","default":"","doc":"The WMS instance that spoke."},{"name":"place_id","type":"string","default":"","doc":"The warehouse (GLN or own place id)."},{"name":"order_id","type":"string","default":"","doc":"Order, where known."},{"name":"order_line_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Order lines touched, where known."},{"name":"delivery_number","type":"string","default":"","doc":"Delivery, where known."},{"name":"sscc","type":{"type":"array","items":"string"},"default":[],"doc":"GS1 SSCCs or licence plates touched."},{"name":"shipment_id","type":"string","default":"","doc":"Shipment, from ship confirmation on."},{"name":"load_id","type":"string","default":"","doc":"Load: only from loading on."},{"name":"bol","type":"string","default":"","doc":"Bill of lading: only at shipping."},{"name":"trailer_id","type":"string","default":"","doc":"Trailer: only from loading on."},{"name":"quantity","type":["null",{"type":"record","name":"Quantity","namespace":"waybill.common","doc":"A quantity with its unit.","fields":[{"name":"value","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"The number, scale 4."},{"name":"unit","type":"string","default":"","doc":"UN/ECE Recommendation 20 code (EA, KGM, PX), as normalised."}]}],"default":null,"doc":"Handled quantity."},{"name":"reason_code","type":"string","default":"","doc":"Why, where something was shorted or held."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"local_time","type":"string","default":"","doc":"The local time as written, where no time zone is known for it. occurred_at is then the earliest instant it can be, and the event tells no milestone."},{"name":"attributes","type":{"type":"map","values":"string"},"default":{},"doc":"What else was said: carrier, quantities ordered and shipped."}]}`
+	return `{"type":"record","name":"WarehouseEvent","namespace":"waybill.warehouse","doc":"What the WMS says: one scan or confirmation, with the identifiers a warehouse knows at that moment and no others.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"milestone","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"ALLOCATED, SHORTED, PICKED, PACKED, STAGED, LOADED, SHIP_CONFIRMED or STORED_IN_TRANSIT."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id; not part of identity."},{"name":"partner","type":"string","default":"","doc":"The WMS instance that spoke."},{"name":"place_id","type":"string","default":"","doc":"The warehouse (GLN or own place id)."},{"name":"order_id","type":"string","default":"","doc":"Order, where known."},{"name":"order_line_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Order lines touched, where known."},{"name":"delivery_number","type":"string","default":"","doc":"Delivery, where known."},{"name":"sscc","type":{"type":"array","items":"string"},"default":[],"doc":"GS1 SSCCs or licence plates touched."},{"name":"shipment_id","type":"string","default":"","doc":"Shipment, from ship confirmation on."},{"name":"load_id","type":"string","default":"","doc":"Load: only from loading on."},{"name":"bol","type":"string","default":"","doc":"Bill of lading: only at shipping."},{"name":"trailer_id","type":"string","default":"","doc":"Trailer: only from loading on."},{"name":"quantity","type":["null",{"type":"record","name":"Quantity","namespace":"waybill.common","doc":"A quantity with its unit.","fields":[{"name":"value","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"The number, scale 4."},{"name":"unit","type":"string","default":"","doc":"UN/ECE Recommendation 20 code (EA, KGM, PX), as normalised."}]}],"default":null,"doc":"Handled quantity."},{"name":"reason_code","type":"string","default":"","doc":"Why, where something was shorted or held."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"local_time","type":"string","default":"","doc":"The local time as written, where no time zone is known for it. occurred_at is then the earliest instant it can be, and the event tells no milestone."},{"name":"attributes","type":{"type":"map","values":"string"},"default":{},"doc":"What else was said: carrier, quantities ordered and shipped."},{"name":"corrects_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"occurred_at of the source's earlier word on the same thing, else in the same words: this record takes its place."},{"name":"voided","type":"boolean","default":false,"doc":"True: the source takes back what it said in the same words before; it did not happen."}]}`
 }
 
 func (r *WarehouseEvent) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -213,6 +218,17 @@ func (r *WarehouseEvent) decodeAt(s string, i int) int {
 		r.LocalTime, i = readString(s, i)
 	}
 	r.Attributes, i = readMap(r.Attributes, s, i)
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.CorrectsAt.Ok, i = s[i] == 2, i+1
+	} else {
+		r.CorrectsAt.Ok, i = readPresent(s, i)
+	}
+	if r.CorrectsAt.Ok {
+		r.CorrectsAt.V, i = readMicros(s, i)
+	} else {
+		r.CorrectsAt = Opt[Micros]{}
+	}
+	r.Voided, i = readBool(s, i)
 	return i
 }
 
@@ -256,6 +272,13 @@ func (r *WarehouseEvent) Append(b []byte) []byte {
 	b = appendLong(b, int64(r.ReceivedAt))
 	b = appendString(b, r.LocalTime)
 	b = appendMap(b, r.Attributes)
+	if r.CorrectsAt.Ok {
+		b = append(b, 2)
+		b = appendLong(b, int64(r.CorrectsAt.V))
+	} else {
+		b = append(b, 0)
+	}
+	b = appendBool(b, r.Voided)
 	return b
 }
 
@@ -329,6 +352,10 @@ func (r *WarehouseEvent) planField(k int, s string, i int, rd *Read) int {
 		return planString(&r.LocalTime, s, i, rd)
 	case 18:
 		return planMap(&r.Attributes, s, i, rd)
+	case 19:
+		return planOpt(&r.CorrectsAt, s, i, rd, planMicros)
+	case 20:
+		return planBool(&r.Voided, s, i, rd)
 	}
 	panic("avro: plan of another record")
 }
@@ -371,5 +398,9 @@ func (r *WarehouseEvent) setDefault(k int) {
 		r.LocalTime = ""
 	case 18:
 		r.Attributes = r.Attributes[:0]
+	case 19:
+		r.CorrectsAt = Opt[Micros]{}
+	case 20:
+		r.Voided = false
 	}
 }

@@ -11,7 +11,7 @@ func (p *planner) transfer(l *load) *leg {
 	}
 	for _, aboard := range p.d.loads[len(p.d.loads)-1].legs {
 		at := aboard.drop.place
-		if aboard.isLast() && len(aboard.drop.legs) == 1 && at != p.avoid && metres(p.at, at.at) >= nearest+float64(at.radius) {
+		if aboard.isLast() && len(aboard.drop.legs) == 1 && p.canGo(at) {
 			return aboard
 		}
 	}
@@ -24,4 +24,12 @@ func (p *planner) onward(l *load, from *leg) []*stop {
 	out := p.stops(l, all, "P", "D")
 	out[0].place = from.drop.place
 	return out
+}
+
+// revisit sends the load's last stop back to a place where it has been: field problem 3. What lies between is seen from it.
+func (p *planner) revisit(l *load, stops []*stop) {
+	r := p.w.source("revisit", l.index)
+	if hit(r, p.w.cfg.Damage.Revisited) && len(stops) > 2 {
+		stops[len(stops)-1].again = stops[r.IntN(len(stops)-2)]
+	}
 }

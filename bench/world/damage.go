@@ -39,7 +39,9 @@ func DefaultDamage() Damage {
 		MissingCarrier: 0.10, MissingDelivered: 0.04, MissingPOD: 0.06, MissingAccepted: 0.03,
 		LateLink: 0.15, TelematicsOutage: 0.04, GPSGap: 0.10, Buffered: 0.05,
 		Field: Field{
-			SplitOrder: 0.12, Consolidated: 0.28, Swapped: 0.04, CrossDock: 0.10,
+			SplitOrder: 0.12, Consolidated: 0.28, Revisited: 0.10, Swapped: 0.04, WrongTrip: 0.03, CrossDock: 0.10, LinkDaysLate: 0.02,
+			Recycled: 0.05, Reissued: 0.03, Resent: 0.05, DaysLate: 0.02, Skewed: 0.03, LocalTime: 0.10, Corrected: 0.05, Noisy: 0.10,
+			Notation: 0.10, AfterClose: 0.01,
 		},
 	}
 }
@@ -90,10 +92,16 @@ type messageDamage struct {
 var messageDamages = []messageDamage{
 	{"missing", missing},
 	{"late-link", lateLink},
+	{"links-days-late", linksDaysLate},
 	{"late", late},
+	{"days-late", daysLate},
+	{"after-close", afterClose},
 	{"out-of-order", outOfOrder},
 	{"duplicated", duplicated},
 	{"new-envelope", newEnvelope},
+	{"resent", resent},
+	{"notation", notation},
+	{"local-time", localTime},
 }
 
 func (w *World) damaged(in []Delivery, labels ...any) []Delivery {
@@ -178,10 +186,12 @@ func duplicated(d Damage, r *rand.Rand, in []Delivery) []Delivery {
 
 func newEnvelope(d Damage, r *rand.Rand, in []Delivery) []Delivery {
 	for i, m := range in {
-		id := fmt.Sprintf("re-%012x", r.Uint64()>>16)
+		id := envelope(r)
 		if hit(r, d.NewEnvelope) && m.Duplicate {
 			in[i].Record = enveloped(m.Record, id)
 		}
 	}
 	return in
 }
+
+func envelope(r *rand.Rand) string { return fmt.Sprintf("re-%012x", r.Uint64()>>16) }

@@ -18,7 +18,16 @@ type Delivery struct {
 	DeliverAt  time.Time // when it reaches the topic
 	Duplicate  bool      // the same content was sent before, be it under another envelope
 
-	lost bool // never delivered; taken out once all damage is done
+	lost bool        // never delivered; taken out once all damage is done
+	says avro.Record // what it means, where it is written in another way
+}
+
+// canonical is what the record says as the catalogue has it.
+func (d Delivery) canonical() avro.Record {
+	if d.says != nil {
+		return d.says
+	}
+	return d.Record
 }
 
 // received is a copy of the record as it arrived at the given instant. Reference data do not say when they came.
@@ -49,6 +58,10 @@ func received(rec avro.Record, at avro.Micros) avro.Record {
 		c.ReceivedAt = at
 		return &c
 	case *avro.DeviceInstallation:
+		c := *rec
+		c.ReceivedAt = at
+		return &c
+	case *avro.PartnerMessage:
 		c := *rec
 		c.ReceivedAt = at
 		return &c

@@ -17,6 +17,7 @@ type evidence struct {
 	byPRO      map[string]*leg // the day's loads are all of one carrier
 	byLoad     map[string]*load
 	reports    map[*shipment][]report
+	taken      map[*shipment][]report // back by who had said so
 }
 
 // report is one source's word about one milestone of one shipment.
@@ -32,18 +33,21 @@ type report struct {
 func recurs(code avro.MilestoneCode) bool { return code == avro.MilestoneCodeAssigned }
 
 func (w *World) evidenceOf(d *day) *evidence {
-	e := &evidence{byOrder: map[string][]*shipment{}, byDelivery: map[string]*shipment{}, bySSCC: map[string]*shipment{}, byPRO: map[string]*leg{}, byLoad: map[string]*load{}, reports: map[*shipment][]report{}}
+	e := &evidence{byOrder: map[string][]*shipment{}, byDelivery: map[string]*shipment{}, bySSCC: map[string]*shipment{}, byPRO: map[string]*leg{}, byLoad: map[string]*load{}, reports: map[*shipment][]report{}, taken: map[*shipment][]report{}}
 	for _, l := range d.loads {
 		e.index(l)
 	}
 	silent := w.silences(d)
 	for _, l := range d.loads {
 		for _, m := range w.messages(l) {
-			e.read(m.Record)
+			e.read(m.canonical())
 		}
 		for _, s := range l.stops {
-			w.stood(e, l, s, silent)
+			w.stood(e, d, l, s, silent)
 		}
+	}
+	for s := range e.reports {
+		e.reports[s] = slices.DeleteFunc(e.reports[s], func(r report) bool { return slices.Contains(e.taken[s], r) })
 	}
 	return e
 }
@@ -78,20 +82,45 @@ func (e *evidence) read(rec avro.Record) {
 			e.add(s, report{code: orderMilestones[rec.Event], at: rec.OccurredAt.Time(), source: avro.SourceSystemERP})
 		}
 	case *avro.Load:
-		for _, aboard := range e.byLoad[rec.LoadID].legs {
+		l := e.byLoad[rec.LoadID]
+		if rec.Carrier != l.carrier() || rec.Event == avro.LoadEventChanged {
+			return // an issue that came to nothing; a change is no milestone
+		}
+		for _, aboard := range l.legs {
 			e.add(aboard.shipment, report{code: loadMilestones[rec.Event], load: rec.LoadID, at: rec.OccurredAt.Time(), source: avro.SourceSystemTMS})
 		}
 	case *avro.Assignment:
-		for _, aboard := range e.byLoad[rec.LoadID].legs {
+		l := e.byLoad[rec.LoadID]
+		if !l.stands(rec) {
+			return
+		}
+		for _, aboard := range l.legs {
 			e.add(aboard.shipment, report{code: avro.MilestoneCodeAssigned, load: rec.LoadID, at: rec.OccurredAt.Time(), source: avro.SourceSystemTMS})
 		}
 	case *avro.WarehouseEvent:
-		e.add(e.scanned(rec), report{code: rec.Milestone, load: rec.LoadID, at: rec.OccurredAt.Time(), source: avro.SourceSystemWMS})
+		s, r := e.scanned(rec), report{code: rec.Milestone, load: rec.LoadID, at: rec.OccurredAt.Time(), source: avro.SourceSystemWMS}
+		if rec.Voided {
+			e.taken[s] = append(e.taken[s], r)
+			return
+		}
+		e.add(s, r)
 	case *avro.CarrierStatus:
 		aboard := e.byPRO[rec.PRO]
-		e.add(aboard.shipment, report{code: aboard.means(rec.Milestone), load: aboard.load.id, stop: rec.StopSequence, at: rec.OccurredAt.Time(), source: avro.SourceSystemCarrier})
+		r := report{code: aboard.means(rec.Milestone), load: aboard.load.id, stop: rec.StopSequence, at: rec.OccurredAt.Time(), source: avro.SourceSystemCarrier}
+		e.add(aboard.shipment, r)
+		e.correct(aboard.shipment, r, rec.CorrectsAt)
 	case *avro.ProofOfDelivery:
-		e.add(e.byDelivery[rec.DeliveryNumber], report{code: proofMilestones[rec.Outcome], load: rec.LoadID, stop: rec.StopSequence, at: rec.OccurredAt.Time(), source: avro.SourceSystemEpod})
+		s, r := e.byDelivery[rec.DeliveryNumber], report{code: proofMilestones[rec.Outcome], load: rec.LoadID, stop: rec.StopSequence, at: rec.OccurredAt.Time(), source: avro.SourceSystemEpod}
+		e.add(s, r)
+		e.correct(s, r, rec.CorrectsAt)
+	}
+}
+
+// correct takes back what was said before, where it was at another time.
+func (e *evidence) correct(s *shipment, r report, was avro.Opt[avro.Micros]) {
+	if was.Ok {
+		r.at = was.V.Time()
+		e.taken[s] = append(e.taken[s], r)
 	}
 }
 
@@ -124,9 +153,10 @@ var (
 
 // stood is what telematics say about a stop: from the first to the last fix that was delivered from the spot. A device that
 // was silent all the while says nothing.
-func (w *World) stood(e *evidence, l *load, s *stop, silent silences) {
+func (w *World) stood(e *evidence, d *day, l *load, s *stop, silent silences) {
 	first, last, seen := w.standing(s, silent)
-	if !seen {
+	first, last = first.Add(d.trackers[0].skew), last.Add(d.trackers[0].skew)
+	if !seen || !first.Before(l.to) || !last.After(l.from) { // by its clock it was not there when it had the load
 		return
 	}
 	arrived, departed := avro.MilestoneCodeArrivedPickup, avro.MilestoneCodeDepartedPickup

@@ -73,7 +73,7 @@ func (f *fixes) send(rec avro.Position, at time.Time) {
 		deliver = deliver.Add(by)
 	}
 	if held, ok := covering(f.silent.held, at); ok {
-		deliver = held.to.Add(deliver.Sub(at))
+		deliver = held.to.Add(held.later + deliver.Sub(at))
 	}
 	f.put(rec, at, deliver, false)
 	if twice {
@@ -92,14 +92,15 @@ func (f *fixes) put(rec avro.Position, at, deliver time.Time, duplicate bool) {
 func (f *fixes) position(at time.Time) avro.Position {
 	v := f.t.vehicle
 	spot, leg, odometer := f.where(at)
-	seen := geoPoint(within(f.noise, spot, 4))
+	scatter, accuracy, speed := f.reception(at, leg)
+	seen := geoPoint(within(f.noise, spot, scatter))
 	rec := avro.Position{
 		Tenant: f.w.cfg.Tenant, Issuer: f.t.provider, DeviceID: f.t.device, DeviceAt: avro.MicrosOf(at.Add(f.t.skew)), LatE6: seen.LatE6, LonE6: seen.LonE6,
-		AccuracyMm: avro.Some(int32(whole(f.noise, 2000, 6000))), Valid: true,
+		AccuracyMm: avro.Some(accuracy + int32(whole(f.noise, 0, 4000))), Valid: true,
 	}
 	moving := leg != nil
 	if v.speed {
-		rec.SpeedMmS = avro.Some[int32](0)
+		rec.SpeedMmS = avro.Some(speed)
 	}
 	if moving && v.speed {
 		rec.SpeedMmS, rec.HeadingDeg = avro.Some(int32(leg.mps()*1000)), avro.Some(leg.arc.heading)
@@ -108,6 +109,27 @@ func (f *fixes) position(at time.Time) avro.Position {
 		rec.Ignition, rec.DoorOpen, rec.OdometerM = avro.Some(moving), avro.Some(!moving && f.unloading(at)), avro.Some(int64(250_000+odometer))
 	}
 	return rec
+}
+
+// reception is how good a fix is: how far it is off in metres at most, how far it says so in millimetres, and the speed in mm/s that
+// a standing vehicle seems to have.
+func (f *fixes) reception(at time.Time, leg *drive) (scatter float64, accuracy, speed int32) {
+	s := f.standsAt()
+	switch {
+	case leg != nil || s == nil || !s.noisy:
+		return 4, 2000, 0
+	case s.stray(at, f.w.cfg.PositionEvery):
+		return 600, 300_000, 900
+	}
+	return 12, 8000, int32(at.Unix() * 7919 % 900)
+}
+
+// standsAt is the stop of the day's way that the vehicle stands at or drives to next; nil in the yard.
+func (f *fixes) standsAt() *stop {
+	if f.leg == 0 || f.leg > len(f.d.stops) {
+		return nil
+	}
+	return f.d.stops[f.leg-1]
 }
 
 // where is the vehicle's true spot, the drive it is on, if any, and what its odometer has counted today.

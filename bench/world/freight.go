@@ -58,10 +58,9 @@ func (l *leg) calls(at *stop) {
 	l.drop = at
 }
 
-// board puts a shipment aboard a load. PRO numbers repeat between carriers; n counts within the load.
+// board puts a shipment aboard a load; n counts within the load.
 func (p *planner) board(l *load, s *shipment, n int) *leg {
-	pro := 70_000_000 + (l.index/p.w.cfg.Vehicles*p.w.cfg.Vehicles+p.v.index/len(p.w.carriers))*10 + n
-	out := &leg{shipment: s, load: l, pro: itoa(int64(pro))}
+	out := &leg{shipment: s, load: l, pro: p.pro(p.numbered(l), n)}
 	s.legs, l.legs = append(s.legs, out), append(l.legs, out)
 	return out
 }
@@ -70,10 +69,11 @@ func (p *planner) board(l *load, s *shipment, n int) *leg {
 func (p *planner) shipments(l *load, n int) []*leg {
 	for i := range n {
 		serial := (100_001+l.index)*10 + i + 1
-		s := &shipment{id: fmt.Sprintf("SH%d", serial), bol: fmt.Sprintf("BL%d", serial), delivery: fmt.Sprintf("80%d", serial)}
+		s := &shipment{id: fmt.Sprintf("SH%d", serial), delivery: fmt.Sprintf("80%d", serial)}
 		for range whole(p.r, 1, 6) {
 			s.sscc = append(s.sscc, sscc(serial%10_000_000*30+len(s.sscc)))
 		}
+		s.bol = p.bol(l, i)
 		p.board(l, s, i)
 		if split := hit(p.r, 0.33); split && i == 1 && p.w.cfg.Damage.SplitOrder > 0 {
 			join(l.legs[0].shipment.order, s)

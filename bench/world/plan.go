@@ -3,6 +3,7 @@ package world
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -63,6 +64,11 @@ type load struct {
 	metres float64
 
 	installed []*avro.DeviceInstallation // devices exchanged under way
+	wrong     *mistake                   // nil where the right driver signed on
+	retender  *retender                  // nil where it was tendered once
+	amended   *amendment                 // nil where nothing was taken back
+	dropped   bool                       // the trailer is left at the last stop
+	handheld  time.Duration              // how far the driver's clock is ahead
 
 	planned, tendered, accepted, assigned, dispatched time.Time
 	from, to                                          time.Time // the vehicle is the load's over [from, to)
@@ -85,6 +91,8 @@ type stop struct {
 	place       *place
 	spot        orb.Point // where the vehicle stands
 	legs        []*leg    // that begin or end here
+	noisy       bool
+	again       *stop     // at whose place it is to be, if it can
 	appointment time.Time // zero where none was set
 
 	arrive, depart    time.Time // in the world
@@ -127,11 +135,16 @@ type day struct {
 // days plans a vehicle's days one after the other.
 func (w *World) days(v *vehicle) func() (*day, bool) {
 	n, index, free := 0, v.index, time.Time{}
+	var firsts []int // the first load of each of the last days
 	return func() (*day, bool) {
 		if n == w.cfg.Days {
 			return nil, false
 		}
-		p := &planner{w: w, r: w.source("plan", v.index, n), v: v, d: &day{vehicle: v, number: n}}
+		p := &planner{w: w, r: w.source("plan", v.index, n), v: v, d: &day{vehicle: v, number: n}, old: -1}
+		if firsts = append(firsts, index); len(firsts) > reuseAfter {
+			p.old, p.oldEnd = firsts[0], firsts[1]
+			firsts = firsts[1:]
+		}
 		left := max(0, (w.cfg.Loads-index+w.cfg.Vehicles-1)/w.cfg.Vehicles)
 		p.plan(index, (left+w.cfg.Days-n-1)/(w.cfg.Days-n), free)
 		n, index, free = n+1, index+len(p.d.loads)*w.cfg.Vehicles, p.d.end
@@ -148,6 +161,8 @@ type planner struct {
 	at    orb.Point
 	now   time.Time // when the vehicle leaves at
 	avoid *place    // the place it comes from
+
+	old, oldEnd int // the loads of the day whose numbers may come back; none where old is negative
 }
 
 // handover is how long after the last stop a vehicle is free for the next load.
@@ -174,6 +189,7 @@ func (p *planner) plan(index, loads int, free time.Time) {
 	}
 	p.w.track(p.d)
 	p.w.swap(p.d)
+	p.w.skew(p.d)
 	for _, l := range p.d.loads {
 		p.open(l)
 	}
@@ -186,9 +202,11 @@ func (p *planner) goHome() {
 }
 
 func (p *planner) load(index int) *load {
-	l := &load{index: index, id: fmt.Sprintf("LD%d", 100_001+index), from: p.now.Add(handover)}
+	l := &load{index: index, id: p.w.loadID(index), from: p.now.Add(handover)}
 	l.rides = []ride{{vehicle: p.v, trailer: fmt.Sprintf("R%d", 5001+p.v.index), driver: fmt.Sprintf("D%d", 301+p.v.index), from: l.from}}
-	for _, s := range p.shape(l) {
+	stops := p.shape(l)
+	p.revisit(l, stops)
+	for _, s := range stops {
 		p.visit(l, s)
 	}
 	for _, aboard := range l.legs {
@@ -197,16 +215,26 @@ func (p *planner) load(index int) *load {
 	l.to = l.stops[len(l.stops)-1].depart.Add(handover)
 	l.rides[0].to = l.to
 	p.manage(l)
+	p.w.mistake(l)
+	p.w.cancel(l)
+	p.w.amend(l)
 	return l
 }
 
 // visit drives to the stop and stands there.
 func (p *planner) visit(l *load, s *stop) {
 	s.seq = int32(len(l.stops) + 1)
+	if s.again != nil && p.canGo(s.again.place) {
+		s.place = s.again.place
+	}
 	if s.place == nil {
 		s.place = p.destination(s.kind)
 	}
 	s.spot = within(p.r, s.place.at, 0.4*float64(s.place.radius))
+	if s.noisy = p.w.noisyAt(l, s.seq); s.noisy {
+		turn := p.w.source("edge", l.index, s.seq).Float64() * 2 * math.Pi
+		s.spot = displaced(s.place.at, edge*float64(s.place.radius)*math.Cos(turn), edge*float64(s.place.radius)*math.Sin(turn))
+	}
 	s.inbound = p.drive(s.spot)
 	if n := len(p.d.stops); n > 0 {
 		p.d.stops[n-1].outbound = s.inbound
@@ -228,10 +256,14 @@ func (p *planner) destination(kind avro.StopType) *place {
 		from = p.w.warehouses
 	}
 	for {
-		if to := &from[p.r.IntN(len(from))]; to != p.avoid && metres(p.at, to.at) >= nearest+float64(to.radius) {
+		if to := &from[p.r.IntN(len(from))]; p.canGo(to) {
 			return to
 		}
 	}
+}
+
+func (p *planner) canGo(to *place) bool {
+	return to != p.avoid && metres(p.at, to.at) >= nearest+float64(to.radius)
 }
 
 // drive arrives a few seconds before a tick of the device, so that the first fix at the spot is clearly there and the one
@@ -308,6 +340,9 @@ func join(o *order, s *shipment) {
 // open finds when the first word about the load is said.
 func (p *planner) open(l *load) {
 	l.opens = l.planned
+	if l.retender != nil {
+		l.opens = l.retender.planned
+	}
 	for _, o := range l.tells() {
 		l.opens = slices.MinFunc([]time.Time{l.opens, o.released}, time.Time.Compare)
 	}

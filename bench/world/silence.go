@@ -6,7 +6,10 @@ import (
 )
 
 // window is [from, to).
-type window struct{ from, to time.Time }
+type window struct {
+	from, to time.Time
+	later    time.Duration // fixes held over the window come so long after its end
+}
 
 func (w window) covers(t time.Time) bool { return !t.Before(w.from) && t.Before(w.to) }
 
@@ -49,7 +52,7 @@ func (w *World) outages(d *day) []window {
 // than a kilometre from the place and at two different spots, so that nothing tells that it stood; where that cannot be, there
 // is none.
 func (s *stop) outage() (window, bool) {
-	silent := window{s.inbound.when(0.5), s.outbound.when(0.3)}
+	silent := window{from: s.inbound.when(0.5), to: s.outbound.when(0.3)}
 	apart := metres(s.inbound.at(silent.from), s.outbound.at(silent.to))
 	return silent, apart > 1000 && s.outbound.arc.metres > nearest
 }
@@ -69,10 +72,10 @@ func (w *World) gaps(d *day) []window {
 	every := w.cfg.PositionEvery
 	var out []window
 	for _, leg := range d.drives {
-		out = append(out, w.gap(r, window{leg.depart.Add(3 * every), leg.arrive.Add(-3 * every)}, 2*time.Minute, 10*time.Minute)...)
+		out = append(out, w.gap(r, window{from: leg.depart.Add(3 * every), to: leg.arrive.Add(-3 * every)}, 2*time.Minute, 10*time.Minute)...)
 	}
 	for _, s := range d.stops {
-		out = append(out, w.gap(r, window{s.firstFix.Add(6 * time.Minute), s.lastFix.Add(-6 * time.Minute)}, 3*time.Minute, 20*time.Minute)...)
+		out = append(out, w.gap(r, window{from: s.firstFix.Add(6 * time.Minute), to: s.lastFix.Add(-6 * time.Minute)}, 3*time.Minute, 20*time.Minute)...)
 	}
 	return out
 }
@@ -85,7 +88,7 @@ func (w *World) gap(r *rand.Rand, inside window, least, most time.Duration) []wi
 		return nil
 	}
 	from := inside.from.Add(time.Duration(at * float64(slack)))
-	return []window{{from, from.Add(length)}}
+	return []window{{from: from, to: from.Add(length)}}
 }
 
 // buffers are stretches of bad reception: the device sends their fixes together when it is over.
@@ -95,7 +98,20 @@ func (w *World) buffers(d *day) []window {
 	for _, l := range d.loads {
 		from, length := l.from.Add(time.Duration(r.Float64()*float64(l.to.Sub(l.from)))), between(r, 10*time.Minute, time.Hour)
 		if hit(r, w.cfg.Damage.Buffered) {
-			out = append(out, window{from, from.Add(length)})
+			out = append(out, window{from: from, to: from.Add(length)})
+		}
+	}
+	return append(out, w.offline(d)...)
+}
+
+// offline are loads of whose way the device tells half a day later or more: field problem 11.
+func (w *World) offline(d *day) []window {
+	r := w.source("damage", "offline", d.vehicle.index, d.number)
+	var out []window
+	for _, l := range d.loads {
+		later := between(r, 10*time.Hour, 30*time.Hour)
+		if hit(r, w.cfg.Damage.DaysLate) {
+			out = append(out, window{l.from, l.to, later})
 		}
 	}
 	return out

@@ -90,6 +90,7 @@ func (l *load) change(at time.Time, to func(*ride)) {
 
 // dropTrailer leaves the freight of the last stop in its trailer: it is delivered hours after the vehicle has gone.
 func (l *load) dropTrailer(r *rand.Rand) {
+	l.dropped = true
 	s := l.stops[len(l.stops)-1]
 	later := between(r, time.Hour, 6*time.Hour)
 	for _, aboard := range s.legs {

@@ -81,36 +81,35 @@ func (t *teller) order(o *order, event avro.OrderEvent, at time.Time, delivered 
 // accepted. Vehicle, trailer and driver come in a message of their own. No SSCC.
 func (t *teller) tms() {
 	l := t.l
+	t.first()
 	t.plan(avro.LoadEventPlanned, l.planned, false)
 	t.plan(avro.LoadEventTendered, l.tendered, false)
 	t.plan(avro.LoadEventAccepted, l.accepted, true)
 	t.plan(avro.LoadEventDispatched, l.dispatched, true)
-	for i, r := range l.rides {
-		said := l.assigned
-		if i > 0 {
-			said = r.from.Add(5 * time.Minute)
-		}
-		t.assign(r, said)
+	if l.amends(planChanged) {
+		t.plan(avro.LoadEventChanged, l.dispatched.Add(l.amended.when), true)
 	}
-}
-
-// assign gives the load to what carries it, as far as is known then: to the end.
-func (t *teller) assign(r ride, said time.Time) {
-	rec := &avro.Assignment{
-		Tenant: t.w.cfg.Tenant, LoadID: t.l.id, EventID: t.envelope("tms"), Partner: "tms", VehicleIssuer: r.vehicle.carrier.scac, VehicleID: r.vehicle.id, TrailerID: r.trailer, DriverID: r.driver,
-		ValidFrom: avro.MicrosOf(r.from), ValidTo: avro.Some(avro.MicrosOf(t.l.to)), OccurredAt: avro.MicrosOf(said),
-	}
-	t.say(topics.Assignments, rec, said, 2*time.Second, 30*time.Second, t.l.id)
+	t.assignments()
 }
 
 func (t *teller) plan(event avro.LoadEvent, at time.Time, accepted bool) {
+	rec := t.planned(event, at, accepted)
+	t.say(topics.Loads, rec, at, 2*time.Second, 30*time.Second, t.l.id)
+}
+
+// planned is the plan as the TMS has it with an event.
+func (t *teller) planned(event avro.LoadEvent, at time.Time, accepted bool) *avro.Load {
 	l := t.l
 	rec := &avro.Load{
 		Tenant: t.w.cfg.Tenant, LoadID: l.id, Event: event, EventID: t.envelope("tms"), Partner: "tms", Carrier: l.carrier(), Customer: l.customer(), ServiceLevel: serviceLevel,
 		DistanceM: avro.Some(int64(l.metres)), OccurredAt: avro.MicrosOf(at),
 	}
 	for _, s := range l.stops {
-		rec.Stops = append(rec.Stops, l.planOf(s))
+		planned := l.planOf(s)
+		if a := l.amended; a != nil && a.stop == s && event != avro.LoadEventChanged {
+			planned.AppointmentAt = avro.Some(avro.MicrosOf(a.was))
+		}
+		rec.Stops = append(rec.Stops, planned)
 	}
 	for _, aboard := range l.legs {
 		s := aboard.shipment
@@ -120,7 +119,7 @@ func (t *teller) plan(event avro.LoadEvent, at time.Time, accepted bool) {
 		}
 		rec.Shipments = append(rec.Shipments, planned)
 	}
-	t.say(topics.Loads, rec, at, 2*time.Second, 30*time.Second, l.id)
+	return rec
 }
 
 // planOf is the stop as planned. A stop of all shipments names none of them.
@@ -165,14 +164,20 @@ func (t *teller) wms(aboard *leg) {
 	t.scan(aboard, s.picked, &avro.WarehouseEvent{Milestone: avro.MilestoneCodePicked, OrderID: orderID, DeliveryNumber: s.delivery})
 	t.scan(aboard, s.packed, &avro.WarehouseEvent{Milestone: avro.MilestoneCodePacked, DeliveryNumber: s.delivery, SSCC: s.sscc})
 	t.scan(aboard, s.staged, &avro.WarehouseEvent{Milestone: avro.MilestoneCodeStaged, SSCC: s.sscc})
-	t.scan(aboard, aboard.loaded, &avro.WarehouseEvent{Milestone: avro.MilestoneCodeLoaded, SSCC: s.sscc, LoadID: t.l.id, TrailerID: trailer})
-	t.scan(aboard, s.confirmed, &avro.WarehouseEvent{Milestone: avro.MilestoneCodeShipConfirmed, DeliveryNumber: s.delivery, ShipmentID: s.id, LoadID: t.l.id, BOL: s.bol, TrailerID: trailer})
+	loaded := avro.WarehouseEvent{Milestone: avro.MilestoneCodeLoaded, SSCC: s.sscc, LoadID: t.l.id, TrailerID: trailer}
+	confirmed := avro.WarehouseEvent{Milestone: avro.MilestoneCodeShipConfirmed, DeliveryNumber: s.delivery, ShipmentID: s.id, LoadID: t.l.id, BOL: s.bol, TrailerID: trailer}
+	t.misscan(aboard, loaded, confirmed)
+	t.scan(aboard, aboard.loaded, &loaded)
+	t.scan(aboard, s.confirmed, &confirmed)
 }
 
 func (t *teller) scan(aboard *leg, at time.Time, rec *avro.WarehouseEvent) {
-	place := aboard.pickups[0].place.id
-	rec.Tenant, rec.EventID, rec.Partner, rec.PlaceID, rec.OccurredAt = t.w.cfg.Tenant, t.envelope("wms"), "wms", place, avro.MicrosOf(at)
-	t.say(topics.WarehouseEvents, rec, at, 5*time.Second, 2*time.Minute, place)
+	t.scanned(aboard, rec, at)
+	t.say(topics.WarehouseEvents, rec, at, 5*time.Second, 2*time.Minute, rec.PlaceID)
+}
+
+func (t *teller) scanned(aboard *leg, rec *avro.WarehouseEvent, at time.Time) {
+	rec.Tenant, rec.EventID, rec.Partner, rec.PlaceID, rec.OccurredAt = t.w.cfg.Tenant, t.envelope("wms"), "wms", aboard.pickups[0].place.id, avro.MicrosOf(at)
 }
 
 // carrier knows the PRO, the stop and the city; the shipper's id and the BOL not always. Its times are a driver's, told to the
@@ -200,7 +205,7 @@ func (t *teller) status(aboard *leg, at *stop, code string, milestone avro.Miles
 	if hit(t.r, 0.5) {
 		rec.BOL = s.bol
 	}
-	t.say(topics.CarrierStatuses, rec, said, 6*time.Minute, 45*time.Minute, scac, aboard.pro)
+	t.say(topics.CarrierStatuses, t.misreported(rec), said, 6*time.Minute, 45*time.Minute, scac, aboard.pro)
 }
 
 // epod knows load, stop, delivery and SSCCs; the shipment mostly. No PRO. The paper follows hours later. At terminals nobody signs.
@@ -217,10 +222,16 @@ func (t *teller) proof(aboard *leg, outcome avro.DeliveryOutcome, signed string,
 	s := aboard.shipment
 	rec := &avro.ProofOfDelivery{
 		Tenant: t.w.cfg.Tenant, EventID: t.envelope("pod"), Partner: "epod", LoadID: t.l.id, StopSequence: avro.Some(aboard.drop.seq), DeliveryNumber: s.delivery, SSCC: s.sscc,
-		Outcome: outcome, SignedBy: signed, Location: avro.Some(geoPoint(aboard.drop.spot)), OccurredAt: avro.MicrosOf(at),
+		Outcome: outcome, SignedBy: signed, Location: avro.Some(geoPoint(aboard.drop.spot)), OccurredAt: avro.MicrosOf(at.Add(t.l.handheld)),
 	}
 	if hit(t.r, 0.7) {
 		rec.ShipmentID = s.id
+	}
+	if t.l.amends(proofMoved) && outcome == avro.DeliveryOutcomeDelivered {
+		wrong := *rec
+		wrong.EventID, wrong.OccurredAt = t.envelope("pod"), rec.OccurredAt-avro.Micros(t.l.amended.by.Microseconds())
+		t.say(topics.Deliveries, &wrong, at, 10*time.Second, 5*time.Minute, t.l.id)
+		rec.CorrectsAt, at = avro.Some(wrong.OccurredAt), at.Add(t.l.amended.when)
 	}
 	t.say(topics.Deliveries, rec, at, 10*time.Second, 5*time.Minute, t.l.id)
 }

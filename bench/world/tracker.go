@@ -44,3 +44,36 @@ func (d *day) spotAt(t time.Time) orb.Point {
 func (d *day) abandon(t *tracker, at time.Time, silence time.Duration) {
 	t.leaves, t.to, t.left = at, at.Add(silence), d.spotAt(at)
 }
+
+// skew sets clocks wrong: field problem 12. A handheld's is off by an hour or so; a device's is behind, so far that its times and
+// others' disagree. A day on which a place is visited twice, or vehicles change, has right devices: there the times alone tell what
+// belongs where.
+func (w *World) skew(d *day) {
+	for _, l := range d.loads {
+		r := w.source("handheld", l.index)
+		off, ahead := between(r, 45*time.Minute, 3*time.Hour), r.IntN(2) == 0
+		if !ahead {
+			off = -off
+		}
+		if hit(r, w.cfg.Damage.Skewed) {
+			l.handheld = off
+		}
+	}
+	r := w.source("device-clock", d.vehicle.index, d.number)
+	off := between(r, 40*time.Minute, 55*time.Minute)
+	if hit(r, w.cfg.Damage.Skewed) && len(d.trackers) == 1 && !d.returns() {
+		d.trackers[0].skew = -off
+	}
+}
+
+// returns says whether the day visits a place twice.
+func (d *day) returns() bool {
+	seen := map[*place]bool{}
+	for _, s := range d.stops {
+		if seen[s.place] {
+			return true
+		}
+		seen[s.place] = true
+	}
+	return false
+}

@@ -46,7 +46,7 @@ func standing(t *testing.T, seed uint64) {
 		for d, ok := days(); ok; d, ok = days() {
 			var way []avro.Position
 			for _, tr := range d.trackers {
-				during := window{tr.joins, tr.leaves}
+				during := window{from: tr.joins, to: tr.leaves}
 				for _, fix := range tracks[topics.Key(c.Tenant, tr.provider, tr.device)] {
 					if during.covers(fix.DeviceAt.Time()) {
 						way = append(way, fix)
@@ -55,7 +55,7 @@ func standing(t *testing.T, seed uint64) {
 			}
 			for _, l := range d.loads {
 				for _, s := range l.stops {
-					first, last, seen := standsAt(way, places[s.place.id], window{s.inbound.depart, s.outbound.arrive})
+					first, last, seen := standsAt(way, places[s.place.id], window{from: s.inbound.depart, to: s.outbound.arrive})
 					arrived, departed := told[fmt.Sprintf("%s/%d/in", l.id, s.seq)], told[fmt.Sprintf("%s/%d/out", l.id, s.seq)]
 					if !first.Equal(arrived) || !last.Equal(departed) {
 						t.Errorf("seed %d, load %s stop %d: positions show %v to %v, the truth says %v to %v", seed, l.id, s.seq, first, last, arrived, departed)
@@ -68,13 +68,6 @@ func standing(t *testing.T, seed uint64) {
 	if stood == 0 || silent == 0 {
 		t.Errorf("seed %d: %d stops with positions and %d without: both must occur", seed, stood, silent)
 	}
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func milestonesByStop(truth Truth) map[string]time.Time {

@@ -25,16 +25,38 @@ type manifest struct {
 type assignment struct {
 	unit     avro.Identifier
 	from, to avro.Micros
+	factID   string // that says so
 }
 
 const forever = avro.Micros(1<<62 - 1)
 
 func gather(set []*avro.Fact) *manifest {
 	slices.SortFunc(set, facts.Compare)
-	m := &manifest{facts: set}
+	m := &manifest{facts: standing(set)}
 	m.readPlan()
 	m.readAssignments()
 	return m
+}
+
+// standing leaves out what the TMS said of an issue that was cancelled before the load was issued again under its number: plan,
+// events and assignments of the first issue say nothing about the second.
+func standing(byTime []*avro.Fact) []*avro.Fact {
+	cancelled, last := avro.Micros(-1), avro.Micros(-1) // last: of the cancellations that another issue followed
+	for _, f := range byTime {
+		switch {
+		case !f.Load.Ok:
+		case f.Load.V.Event == avro.LoadEventCancelled:
+			cancelled = f.OccurredAt
+		case f.OccurredAt > cancelled:
+			last = cancelled
+		}
+	}
+	if last < 0 {
+		return byTime
+	}
+	return slices.DeleteFunc(slices.Clone(byTime), func(f *avro.Fact) bool {
+		return f.OccurredAt <= last && (f.Load.Ok || f.Milestone == avro.MilestoneCodeAssigned && f.HasMilestone)
+	})
 }
 
 // readPlan lets the last message stand; an acceptance (X12 990) carries no stops and leaves the plan before it as it is.
@@ -60,37 +82,47 @@ func (m *manifest) readPlan() {
 // readAssignments takes the assignments in the order in which they were said, less those that were taken back: they never held,
 // so what they had replaced stands again.
 func (m *manifest) readAssignments() {
-	said := map[avro.IdentifierKind][]*avro.Link{}
+	said := map[avro.IdentifierKind][]assignment{}
 	for _, f := range m.facts {
-		for i := range f.Links {
-			l := &f.Links[i]
+		for _, l := range f.Links {
 			if l.To.Kind != avro.IdentifierKindLoad {
 				continue
 			}
+			a := assignment{unit: l.From, from: l.ValidFrom.Or(-forever), to: l.ValidTo.Or(forever), factID: f.FactID}
 			if l.Revoked {
-				said[l.From.Kind] = slices.DeleteFunc(said[l.From.Kind], func(s *avro.Link) bool { return ids.Same(s.From, l.From) && s.ValidFrom == l.ValidFrom })
+				said[l.From.Kind] = slices.DeleteFunc(said[l.From.Kind], func(o assignment) bool { return ids.Same(o.unit, a.unit) && o.from == a.from })
 				continue
 			}
-			said[l.From.Kind] = append(said[l.From.Kind], l)
+			said[l.From.Kind] = append(said[l.From.Kind], a)
 		}
 	}
 	m.assignments, m.trailers = assigned(said[avro.IdentifierKindVehicle]), assigned(said[avro.IdentifierKindTrailer])
 }
 
 // assigned lets the last one said stand from its start on; it cuts those before it short, or replaces them.
-func assigned(said []*avro.Link) []assignment {
+func assigned(said []assignment) []assignment {
 	var out []assignment
-	for _, l := range said {
-		from, to := l.ValidFrom.Or(-forever), l.ValidTo.Or(forever)
-		out = slices.DeleteFunc(out, func(a assignment) bool { return a.from >= from })
+	for _, a := range said {
+		out = slices.DeleteFunc(out, func(o assignment) bool { return o.from >= a.from })
 		for i := range out {
-			out[i].to = min(out[i].to, from)
+			out[i].to = min(out[i].to, a.from)
 		}
-		if from < to {
-			out = append(out, assignment{unit: l.From, from: from, to: to})
+		if a.from < a.to {
+			out = append(out, a)
 		}
 	}
 	return out
+}
+
+// assigns says whether a fact that says ASSIGNED does so still: nothing has taken it back or its whole place.
+func (m *manifest) assigns(f *avro.Fact) bool {
+	names := false
+	for _, l := range f.Links {
+		if l.To.Kind == avro.IdentifierKindLoad && (l.From.Kind == avro.IdentifierKindVehicle || l.From.Kind == avro.IdentifierKindTrailer) {
+			names = true
+		}
+	}
+	return !names || slices.ContainsFunc(slices.Concat(m.assignments, m.trailers), func(a assignment) bool { return a.factID == f.FactID })
 }
 
 // given finds the last of a vehicle's assignments that held at any time of [from, to).
@@ -199,6 +231,9 @@ func concerns(s avro.Stop, shipment avro.Identifier) bool {
 func (m *manifest) factsFor(shipment avro.Identifier, derived []avro.Fact) []avro.Fact {
 	var out []avro.Fact
 	add := func(f *avro.Fact) {
+		if f.HasMilestone && f.Milestone == avro.MilestoneCodeAssigned && !m.assigns(f) {
+			return
+		}
 		if f.HasMilestone && timeline.Concerns(f) && m.at(f, shipment) {
 			g := *f
 			g.Load, g.Order, g.Links, g.Origin, g.ReceivedAt, g.EventID = avro.Opt[avro.Load]{}, avro.Opt[avro.Order]{}, nil, avro.Origin{}, 0, ""

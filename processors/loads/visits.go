@@ -49,7 +49,7 @@ func (st state) known(tenant string, stops []avro.Stop) []*avro.Place {
 func (c Config) visits(m *manifest, places []*avro.Place) []visit {
 	var out []visit
 	for _, v := range m.staysByArrival(places) {
-		if n := len(out); n > 0 && out[n-1].goesOn(&v) {
+		if n := len(out); n > 0 && out[n-1].goesOn(&v) && !m.wasAway(&out[n-1], &v) {
 			last := &out[n-1]
 			last.vehicle, last.departed, last.relieved, last.evidence = v.vehicle, v.departed, v.relieved, append(last.evidence, v.evidence...)
 			continue
@@ -64,6 +64,21 @@ func (c Config) visits(m *manifest, places []*avro.Place) []visit {
 // goesOn says whether the next stay belongs to the same visit: the vehicle is back, or the one that took over is there.
 func (v *visit) goesOn(next *visit) bool {
 	return v.place == next.place && (v.vehicle == next.vehicle || v.relieved.Ok && next.arrived <= v.relieved.V)
+}
+
+// errand is the shortest time that a vehicle needs to go to another stop and come back.
+const errand = avro.Micros(20 * 60 * 1_000_000)
+
+// wasAway says whether a vehicle may have been at another stop between two stays at a place: the plan has it come back there, and it was
+// away for long enough. Where the plan does not, it moved up to the dock.
+func (m *manifest) wasAway(last, next *visit) bool {
+	planned := 0
+	for i, s := range m.stops {
+		if s.PlaceID == next.place && (i == 0 || m.stops[i-1].PlaceID != s.PlaceID) {
+			planned++
+		}
+	}
+	return planned > 1 && last.departed.Ok && next.arrived-last.departed.V >= errand
 }
 
 // staysByArrival are the load's stays at planned places, each as a visit.

@@ -85,12 +85,15 @@ func TestAssignments(t *testing.T) {
 		links []avro.Link
 		want  []assignment
 	}{
-		{"a later word cuts the one before short", []avro.Link{link("1", 6, 0, false), link("2", 10, 0, false)}, []assignment{{v("1"), hour(6), hour(10)}, {v("2"), hour(10), forever}}},
-		{"or replaces it", []avro.Link{link("1", 10, 0, false), link("2", 8, 0, false)}, []assignment{{v("2"), hour(8), forever}}},
-		{"what a mistake replaced stands again", []avro.Link{link("1", 6, 0, false), link("2", 5, 0, false), link("2", 5, 0, true)}, []assignment{{v("1"), hour(6), forever}}},
+		{"a later word cuts the one before short", []avro.Link{link("1", 6, 0, false), link("2", 10, 0, false)}, []assignment{{unit: v("1"), from: hour(6), to: hour(10)}, {unit: v("2"), from: hour(10), to: forever}}},
+		{"or replaces it", []avro.Link{link("1", 10, 0, false), link("2", 8, 0, false)}, []assignment{{unit: v("2"), from: hour(8), to: forever}}},
+		{"what a mistake replaced stands again", []avro.Link{link("1", 6, 0, false), link("2", 5, 0, false), link("2", 5, 0, true)}, []assignment{{unit: v("1"), from: hour(6), to: forever}}},
 		{"a mistake is taken back", []avro.Link{link("1", 6, 22, false), link("1", 6, 22, true)}, nil},
 	} {
-		m := gather([]*avro.Fact{{Links: c.links}})
+		for i := range c.want {
+			c.want[i].factID = "f"
+		}
+		m := gather([]*avro.Fact{{FactID: "f", Links: c.links}})
 		if !slices.Equal(m.assignments, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, m.assignments, c.want)
 		}

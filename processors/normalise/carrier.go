@@ -40,5 +40,6 @@ func carrierStatuses(c *avro.CarrierStatus, r reception) (stream.Emits, error) {
 	d.say("region", c.Region)
 	d.say("country", c.Country)
 	d.sayAll(c.Attributes)
+	d.correct(c.CorrectsAt, c.Voided)
 	return d.file()
 }

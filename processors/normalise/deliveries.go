@@ -36,5 +36,6 @@ func deliveries(p *avro.ProofOfDelivery, r reception) (stream.Emits, error) {
 	for i, x := range p.Receipts {
 		d.say(fmt.Sprintf("receipt/%d", i+1), fmt.Sprintf("%s %s %d %s", x.ReceiptID, x.Kind, x.AmountMinor, x.Currency))
 	}
+	d.correct(p.CorrectsAt, p.Voided)
 	return d.file()
 }

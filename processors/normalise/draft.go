@@ -141,6 +141,23 @@ func (d *draft) at(p avro.Opt[avro.GeoPoint]) {
 	}
 }
 
+// correct says that the record takes the place of what the source said before: in the same words but for the time, or in the same
+// words altogether where it is taken back. So a correction names its fact by content, whatever envelope that came in.
+func (d *draft) correct(saidAt avro.Opt[avro.Micros], voided bool) {
+	if !saidAt.Ok && !voided {
+		return
+	}
+	said := d.Fact.Clone()
+	said.OccurredAt = saidAt.Or(d.OccurredAt)
+	hops.SortLinks(&said)
+	facts.Seal(&said)
+	d.Supersedes = append(d.Supersedes, said.FactID)
+	if voided {
+		d.HasMilestone, d.Milestone, d.Links = false, avro.MilestoneCodeUnmapped, nil
+		d.say("voided", said.Milestone.String())
+	}
+}
+
 // file seals the fact and sends it to resolve.
 func (d *draft) file() (stream.Emits, error) {
 	var out stream.Emits

@@ -33,7 +33,7 @@ func loads(l *avro.Load, r reception) (stream.Emits, error) {
 		d.references(s, l.Carrier, shipment)
 	}
 	d.sayAll(l.Remarks)
-	d.Load = avro.Some(*l)
+	d.Load = avro.Some(plainLoad(*l))
 	return d.file()
 }
 

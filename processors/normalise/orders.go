@@ -28,6 +28,6 @@ func orders(o *avro.Order, r reception) (stream.Emits, error) {
 	}
 	d.link(d.name(avro.IdentifierKindDelivery, "", o.DeliveryNumbers...), order, avro.ClassifierActual)
 	d.sayAll(o.Remarks)
-	d.Order = avro.Some(*o)
+	d.Order = avro.Some(plainOrder(*o))
 	return d.file()
 }

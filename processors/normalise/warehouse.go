@@ -26,6 +26,7 @@ func warehouseEvents(e *avro.WarehouseEvent, r reception) (stream.Emits, error) 
 	d.require(len(d.Identifiers) > 0, "NO_IDENTIFIER", "the scan names nothing: set at least one of sscc, order_line_ids, delivery_number, order_id, bol, shipment_id, load_id")
 	d.name(avro.IdentifierKindTrailer, "", e.TrailerID)
 	d.sayAll(e.Attributes)
+	d.correct(e.CorrectsAt, e.Voided)
 	return d.file()
 }
 

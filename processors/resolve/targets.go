@@ -54,8 +54,9 @@ func (v *visit) targets(f *avro.Fact) (out []target, goesOn bool) {
 	}
 	node, _ := v.node.Get()
 	filed := hops.Nodes(f)
-	for i := range node.Links {
-		l := &node.Links[i].Link
+	links := v.alive(node.Links, f)
+	for i := range links {
+		l := &links[i].Link
 		if !slices.Contains(leads[v.at.Kind], l.To.Kind) || !holds(l, f) || v.at.Kind == avro.IdentifierKindOrder && !ofWholeOrder(f) {
 			continue
 		}

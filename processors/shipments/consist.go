@@ -34,6 +34,7 @@ func (c Config) gather(tenant string, id avro.Identifier, st state) *consist {
 	for f := range factset.Standing(st.facts) {
 		s.facts = append(s.facts, f)
 	}
+	s.disown()
 	s.legs = legs(st)
 	s.terminals, s.pros = terminals(st), s.prosByLoad()
 	s.link()
@@ -61,9 +62,10 @@ func legs(st state) []*avro.LoadView {
 	return planned
 }
 
-// told is every fact that may tell a milestone of the shipment: its own, and its legs'.
+// told is every fact that may tell a milestone of the shipment: its own, and its legs'. What a load's messages tell is the load's to
+// say, which knows what still stands of them.
 func (s *consist) told() []*avro.Fact {
-	out := slices.Clone(s.facts)
+	out := slices.DeleteFunc(slices.Clone(s.facts), func(f *avro.Fact) bool { return f.Load.Ok })
 	for _, leg := range s.legs {
 		for i := range leg.Facts {
 			out = append(out, &leg.Facts[i])
