@@ -50,8 +50,9 @@ chaos: tools ## faults by chance for as long as asked, on both kinds of broker (
 	@sh bench/rig/kafka.sh
 	WAYBILL_CHAOS_SECONDS=$${CHAOS_SECONDS:-600} WAYBILL_CHAOS_SEED=$$CHAOS_SEED go test -count 1 -timeout 0 -p 1 -v -run 'TestChaos|TestFaults|TestKillsAndMoves' ./processors/runtime ./cmd/waybill
 
-mutants: ## switch off one mechanism of the engine at a time and see its tests fail (ONLY=name)
+mutants: ## switch off one mechanism at a time, of correlation and of the engine, and see its tests fail (ONLY=name)
 	$(call need,go,$(GO_IS))
+	@go run ./cmd/internal/mutants -dir processors/testdata/mutations -only "$(ONLY)"
 	@RUNTIME_TEST_PATIENCE=30s go run ./cmd/internal/mutants -only "$(ONLY)"
 
 fuzz: ## run every fuzz target for FUZZTIME (10s) each

@@ -41,7 +41,7 @@ func (l *lane) read(ctx context.Context) (*cycle, error) {
 	defer cancel()
 	c := &cycle{}
 	for until.Err() == nil && !c.full(l.cfg) && c.cause == nil {
-		batches, err := l.poll(until, l.sources.most(min(l.cfg.CycleRecords-c.records, pollRecords)))
+		batches, err := l.poll(until, l.most(min(l.cfg.CycleRecords-c.records, pollRecords)))
 		if err != nil {
 			return c, err
 		}

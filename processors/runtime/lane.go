@@ -31,6 +31,7 @@ type lane struct {
 	wanted   []place // assigned, waiting for their fence
 	pause    *backoff.ExponentialBackOff
 	sources  *sources
+	full     map[place]*full
 	rest     time.Duration      // before the next cycle
 	kill     context.CancelFunc // cuts the client off, as a crash would
 	given    atomic.Bool        // the group has assigned something, if only nothing
@@ -54,7 +55,7 @@ type move struct {
 
 // lane runs a lane from joining the group to leaving it. It ends without error when ctx does.
 func (s *stage) lane(ctx context.Context) (err error) {
-	l := &lane{stage: s, counts: counts{Partitioner: Partitioner()}, tasks: map[place]*task{}, pause: newBackoff(), sources: newSources(s.cfg.Poison)}
+	l := &lane{stage: s, counts: counts{Partitioner: Partitioner()}, tasks: map[place]*task{}, pause: newBackoff(), sources: newSources(s.cfg.Poison), full: map[place]*full{}}
 	if err := l.open(ctx); err != nil {
 		return err
 	}
@@ -81,6 +82,7 @@ func (l *lane) step(ctx context.Context) error {
 	}
 	begun := time.Now()
 	l.probe(begun)
+	l.tryFull(begun)
 	c, err := l.read(ctx) // poll, unframe, decode, fire due timers, handle, encode
 	if err != nil || c.records == 0 {
 		l.idles()
@@ -272,6 +274,7 @@ func (l *lane) follow(m move) error {
 	}
 	l.wanted = slices.DeleteFunc(l.wanted, func(p place) bool { return p == m.place })
 	l.sources.forget(m.place)
+	delete(l.full, m.place)
 	if !m.assigned {
 		return nil
 	}
@@ -308,6 +311,7 @@ func (l *lane) end(ctx context.Context, c *cycle, cause error) error {
 		// The changelog may have a part of the cycle, for which the next one's seal would stand: another lane puts a fence behind it.
 		return cause
 	}
+	l.hold(c, time.Now())
 	return l.again(cause)
 }
 
@@ -331,7 +335,7 @@ func fatal(err error) error {
 // context does not end when the process is to.
 func (l *lane) again(cause error) error {
 	switch {
-	case cause == nil:
+	case cause == nil, fault.Of(cause) == fault.Wait:
 		return nil
 	case fault.Of(cause) != fault.Retryable:
 		return cause
@@ -373,6 +377,7 @@ func (l *lane) commit(c *cycle) error {
 func (l *lane) measure(w *work, now time.Time) {
 	l.stats.count(w, now)
 	l.watch(w, now)
+	l.went(w, now)
 	l.doubt(w, now)
 	l.tellHot(w.task, now)
 }

@@ -5,12 +5,15 @@ import (
 	"time"
 )
 
-// A partition is not read for either of two reasons: its task is not ready, or too much of it dies. Each is looked up where
-// it is known, so that the end of one does not end the other.
+// A partition is not read for any of three reasons: its task is not ready, too much of it dies, or its stage has no room. Each is
+// looked up where it is known, so that the end of one does not end the other.
 
 // resume lets a partition be read unless there is a reason left not to.
 func (l *lane) resume(at place) {
 	t := l.tasks[at]
+	if f := l.full[at]; f != nil && f.paused {
+		return
+	}
 	if is, _ := l.sources.is(at); t == nil || t.Task == nil || is == paused {
 		return
 	}
@@ -27,7 +30,7 @@ func (l *lane) probe(now time.Time) {
 // holdBack stops reading what a probe has read of, until that is committed.
 func (l *lane) holdBack(batches []batch) {
 	for _, b := range batches {
-		if is, _ := l.sources.is(b.place); is == probing {
+		if is, _ := l.sources.is(b.place); is == probing || l.full[b.place] != nil {
 			l.sess.Client().PauseFetchPartitions(b.only())
 		}
 	}

@@ -50,7 +50,8 @@ type PartitionStats struct {
 	Topic     string
 	Partition int32
 	Working   bool      // else it waits for its fence, or is restored
-	Paused    time.Time // until then it is not read, because too much of it died; zero: it is
+	Paused    time.Time // until then it is not read, because too much of it died or its stage has no room; zero: it is
+	Full      string    // why its stage has no room for what comes next; empty: it has, as far as is known
 	Restore   Progress  // while it is restored; nothing before that
 	State     state.Size
 	Tallies   map[string]int64 // see stream.Tally
@@ -162,6 +163,12 @@ func (l *lane) report() error {
 		p.State = t.size
 		if is, until := l.sources.is(at); is == paused {
 			p.Paused = until
+		}
+		if f := l.full[at]; f != nil {
+			p.Full = f.why.Error()
+			if f.paused {
+				p.Paused = f.until
+			}
 		}
 		if p.Working {
 			p.Tallies, p.Hot = t.Tallies(), t.hot.heaviest(sized)

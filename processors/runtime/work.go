@@ -48,6 +48,7 @@ type work struct {
 	letters []string           // the reasons of the dead letters among it
 	ticks   int                // among the records
 	dead    int                // records that died
+	full    *noRoom            // where the stage had none
 	trace   []kgo.RecordHeader // what is said next carries them
 	hops    []func(bool)       // of traces, under way
 	changes []stream.Change
@@ -63,7 +64,7 @@ func (w *work) clear() {
 	clear(w.out)
 	w.out, w.letters, w.arena, w.changes = w.out[:0], w.letters[:0], w.arena[:0], nil
 	w.bytes, w.next, w.sealed = 0, 0, false
-	w.ticks, w.dead = 0, 0
+	w.ticks, w.dead, w.full = 0, 0, nil
 	w.arrive(false)
 }
 
@@ -107,6 +108,7 @@ func (w *work) each(ctx context.Context, records []*kgo.Record) error {
 		}
 		err = fmt.Errorf("handle %s: %w", at(r), err)
 		if fault.Of(err) != fault.Poison || w.task.Tainted() {
+			w.meet(r.Offset, err)
 			return err
 		}
 		if err := w.bury(ctx, r, err); err != nil {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -19,6 +20,7 @@ type input struct {
 	next      int64 // committed offset
 	kv        *kv
 	task      *stream.Task // nil after a crash
+	waits     bool         // its stage had no room for what comes next
 }
 
 // output is a record of a transaction that is not committed yet.
@@ -38,8 +40,12 @@ const (
 	crashAfter          // process lost between the commit and what follows it
 )
 
-// Run lets the stages work until nothing is left to read. The error is a handler's that is not poison: the stage stopped.
+// Run lets the stages work until nothing is left to read, but for partitions whose stage has no room: see Unread. The error is a
+// handler's that is not poison: the stage stopped.
 func (s *Sim) Run() error {
+	for _, in := range s.inputs {
+		in.waits = false
+	}
 	for {
 		in := s.choose()
 		if in == nil {
@@ -55,7 +61,7 @@ func (s *Sim) Run() error {
 func (s *Sim) choose() *input {
 	var busy []*input
 	for _, in := range s.inputs {
-		if in.next < int64(len(s.log(in.topic).partitions[in.partition])) {
+		if !in.waits && in.next < int64(len(s.log(in.topic).partitions[in.partition])) {
 			busy = append(busy, in)
 		}
 	}
@@ -66,6 +72,16 @@ func (s *Sim) choose() *input {
 		return busy[0]
 	}
 	return busy[s.rng.IntN(len(busy))]
+}
+
+// Unread is how many records a stage has left to read.
+func (s *Sim) Unread(stage string) (n int) {
+	for _, in := range s.inputs {
+		if in.spec.Name == stage {
+			n += len(s.log(in.topic).partitions[in.partition]) - int(in.next)
+		}
+	}
+	return n
 }
 
 func (s *Sim) batch(in *input) []entry {
@@ -97,6 +113,15 @@ func (s *Sim) cycle(in *input) error {
 	s.Stats.Cycles++
 	batch, fate := s.batch(in), s.fate()
 	out, err := s.process(in, batch)
+	if full, ok := errors.AsType[*noRoom](err); ok { // as the engine does: what came before goes on, the rest comes again
+		in.task.Aborted()
+		in.waits = full.before == 0
+		batch = batch[:full.before]
+		if in.waits {
+			return nil
+		}
+		out, err = s.process(in, batch)
+	}
 	if err != nil {
 		return err
 	}
@@ -125,6 +150,12 @@ func (s *Sim) cycle(in *input) error {
 		in.task = nil
 	}
 	return nil
+}
+
+// noRoom says that a stage had no room for a record, and how many came before it in the batch.
+type noRoom struct {
+	before int
+	error
 }
 
 // process runs the batch. Where a poisonous record left traces, all of it runs again, carefully.
@@ -163,6 +194,9 @@ func (s *Sim) attempt(in *input, batch []entry) (out []output, err error) {
 			continue
 		}
 		err = fmt.Errorf("handle %s@%d: %w", e.record, src.Offset, err)
+		if fault.Of(err) == fault.Wait {
+			return nil, &noRoom{i, err}
+		}
 		if fault.Of(err) != fault.Poison || in.task.Tainted() {
 			return nil, err
 		}

@@ -147,6 +147,15 @@ func (s *Sim) CrashStage(stage string) {
 	}
 }
 
+// Redeploy starts a stage anew with another declaration, such as another configuration, over its committed state.
+func (s *Sim) Redeploy(spec stream.Spec) {
+	for _, in := range s.inputs {
+		if in.spec.Name == spec.Name {
+			in.spec, in.task = spec, nil
+		}
+	}
+}
+
 // Held is about how many bytes the tasks of a stage hold decoded.
 func (s *Sim) Held(stage string) (n int) {
 	for _, in := range s.inputs {

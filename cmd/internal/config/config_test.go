@@ -243,3 +243,14 @@ func TestDefaultIsValid(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a list of delays says is read from the file, and its faults are told with the others.
+func TestDelaysOfResolve(t *testing.T) {
+	l, err := Load(Where{File: write(t, "w.yaml", "processors:\n  resolve:\n    horizon: 720h\n    delays: [CARRIER=72h, WMS/PICKED=2h]\n")})
+	if err != nil || l.Processors.Resolve.Horizon != 720*time.Hour || !slices.Equal(l.Processors.Resolve.Delays, []string{"CARRIER=72h", "WMS/PICKED=2h"}) {
+		t.Errorf("got %+v, %v", l.Processors.Resolve, err)
+	}
+	if _, err = Load(Where{File: write(t, "w.yaml", "processors:\n  resolve:\n    delays: [CARRIER]\n")}); err == nil || !strings.Contains(err.Error(), "resolve.delays") {
+		t.Errorf("got %v, want the fault in resolve.delays", err)
+	}
+}

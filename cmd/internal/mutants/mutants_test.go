@@ -59,13 +59,15 @@ func TestEditsWantOnePlace(t *testing.T) {
 // The project's mutations fit the code as it is.
 func TestMutationsFit(t *testing.T) {
 	t.Chdir("../../..")
-	all, err := load("processors/runtime/testdata/mutations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range all {
-		if _, err := m.apply(); err != nil {
-			t.Errorf("%s: %v", m.name, err)
+	for _, dir := range []string{"processors/runtime/testdata/mutations", "processors/testdata/mutations"} {
+		all, err := load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range all {
+			if _, err := m.apply(); err != nil {
+				t.Errorf("%s: %v", m.name, err)
+			}
 		}
 	}
 }

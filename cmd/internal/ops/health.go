@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,12 +30,13 @@ type Part struct {
 	Paused     []Paused  `json:"paused,omitempty"`
 }
 
-// Paused is a partition that is not read because too much of what it says cannot be used. Others go on, so the process is
-// ready all the same: no other could do better.
+// Paused is a partition that is not read because too much of what it says cannot be used, or its stage has no room. Others go on, so the
+// process is ready all the same: no other could do better.
 type Paused struct {
 	Topic     string    `json:"topic"`
 	Partition int32     `json:"partition"`
-	Until     time.Time `json:"until"` // then it is tried again
+	Until     time.Time `json:"until"`          // then it is tried again
+	Full      string    `json:"full,omitempty"` // why there is no room; absent: too much of it died
 }
 
 // Waiting is a partition that is not at work yet.
@@ -72,7 +74,7 @@ func stage(s runtime.Stats) Part {
 	p := Part{Name: s.Stage, Partitions: len(s.Partitions)}
 	for _, at := range s.Partitions {
 		if !at.Paused.IsZero() {
-			p.Paused = append(p.Paused, Paused{at.Topic, at.Partition, at.Paused})
+			p.Paused = append(p.Paused, Paused{at.Topic, at.Partition, at.Paused, at.Full})
 		}
 		if at.Working {
 			p.Working++
@@ -152,7 +154,7 @@ func (r Report) write(w io.Writer) error {
 			}
 		}
 		for _, at := range p.Paused {
-			if _, err := fmt.Fprintf(w, "  %16d of %s is paused until %s: see `waybill dlq ls`\n", at.Partition, at.Topic, at.Until.UTC().Format(time.RFC3339)); err != nil {
+			if _, err := fmt.Fprintf(w, "  %16d of %s is paused until %s: %s\n", at.Partition, at.Topic, at.Until.UTC().Format(time.RFC3339), cmp.Or(at.Full, "see `waybill dlq ls`")); err != nil {
 				return err
 			}
 		}

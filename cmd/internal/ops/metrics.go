@@ -122,7 +122,8 @@ func (m metrics) partitions(s runtime.Stats) {
 	for _, p := range s.Partitions {
 		l := at(s.Stage, p.Topic, p.Partition)
 		m.gauge(truth(p.Working), "partition_working", "Whether the partition is at work; else it is restored.", l)
-		m.gauge(truth(!p.Paused.IsZero()), "source_paused", "Whether the partition is not read because too much of what it says cannot be used.", l)
+		m.gauge(truth(!p.Paused.IsZero()), "source_paused", "Whether the partition is not read because too much of what it says cannot be used, or its stage has no room.", l)
+		m.gauge(truth(p.Full != ""), "stage_full", "Whether the stage has no room for what comes next in the partition.", l)
 		if !p.Working {
 			m.gauge(float64(p.Restore.Done), "restore_done_records", "Changelog records read of a restore under way.", l)
 			m.gauge(float64(p.Restore.Total), "restore_total_records", "Changelog records of a restore under way.", l)
