@@ -51,8 +51,29 @@ const Oversize = "oversize"
 
 // Report gathers what is wrong with a payload, field by field. The zero value is ready.
 type Report struct {
-	faults []string
+	faults []FieldFault
 	more   int
+}
+
+// FieldFault is what is wrong with one field or column.
+type FieldFault struct{ Field, Text string }
+
+// FieldFaults is the error of a payload whose fields are at fault.
+type FieldFaults struct {
+	Where string // the payload, for people
+	List  []FieldFault
+	More  int // that the list leaves out
+}
+
+func (e *FieldFaults) Error() string {
+	var list []string
+	for _, f := range e.List {
+		list = append(list, f.Field+": "+f.Text)
+	}
+	if e.More > 0 {
+		list = append(list, fmt.Sprintf("and %d more", e.More))
+	}
+	return e.Where + ": " + strings.Join(list, "; ")
 }
 
 // most faults that a report spells out; a payload of a million wrong fields must not make an error of a million lines.
@@ -64,7 +85,7 @@ func (r *Report) Addf(field, format string, args ...any) {
 		r.more++
 		return
 	}
-	r.faults = append(r.faults, clip(field)+": "+fmt.Sprintf(format, args...))
+	r.faults = append(r.faults, FieldFault{clip(field), fmt.Sprintf(format, args...)})
 }
 
 // Full says that no more faults will be spelt out.
@@ -78,11 +99,7 @@ func (r *Report) Err(msg *avro.PartnerMessage) error {
 	if r.OK() {
 		return nil
 	}
-	list := slices.Clone(r.faults)
-	if r.more > 0 {
-		list = append(list, fmt.Sprintf("and %d more", r.more))
-	}
-	return fault.Poisonf("BAD_FIELDS", "%s: %s", Where(msg), strings.Join(list, "; "))
+	return fault.Poisoned("BAD_FIELDS", &FieldFaults{Where: Where(msg), List: slices.Clone(r.faults), More: r.more})
 }
 
 // Where names a payload for people.

@@ -233,6 +233,8 @@ func TestFaults(t *testing.T) {
 		{"no action", `{"type":"ObjectEvent",` + at + `}`, "BAD_FIELDS", "action: is missing: an ObjectEvent has it"},
 		{"no parent", `{"type":"AggregationEvent",` + at + `,"action":"ADD"}`, "BAD_FIELDS", "parentID: is missing"},
 		{"no time of declaration", `{"type":"ObjectEvent",` + at + `,"action":"ADD","errorDeclaration":{}}`, "BAD_FIELDS", "errorDeclaration.declarationTime: is missing"},
+		{"too much of too many", manyParts(), "BAD_FIELDS", "says too much of 4000 things: split the event"},
+		{"too many", `{"type":"ObjectEvent",` + at + `,"action":"ADD","epcList":["` + strings.Join(strings.Fields(fmt.Sprint(rand.Perm(5002))), `","`) + `"]}`, "BAD_FIELDS", "things, the limit is 5000: split the event"},
 		{"deep", `{"type":"ObjectEvent",` + at + `,"action":"ADD","x:y":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, "BAD_FIELDS", "is nested more than 32 deep"},
 	} {
 		got, err := a.Adapt(message(c.in))
