@@ -149,9 +149,8 @@ func (o *object) without(l Leaf) []*avro.PartnerMessage {
 	}
 	var out []*avro.PartnerMessage
 	for _, v := range changed(l.Value) {
-		undo := set(like(o.was[l.Path], v), false)
+		set(like(o.was[l.Path], v), false)
 		out = append(out, o.message())
-		undo()
 	}
 	undo := set(nil, true)
 	defer undo()
