@@ -93,6 +93,9 @@ func (f *fixes) position(at time.Time) avro.Position {
 	v := f.t.vehicle
 	spot, leg, odometer := f.where(at)
 	scatter, accuracy, speed := f.reception(at, leg)
+	if accuracy > 100_000 {
+		spot = f.d.mast(f.leg).spot
+	}
 	seen := geoPoint(within(f.noise, spot, scatter))
 	rec := avro.Position{
 		Tenant: f.w.cfg.Tenant, Issuer: f.t.provider, DeviceID: f.t.device, DeviceAt: avro.MicrosOf(at.Add(f.t.skew)), LatE6: seen.LatE6, LonE6: seen.LonE6,
@@ -118,8 +121,8 @@ func (f *fixes) reception(at time.Time, leg *drive) (scatter float64, accuracy, 
 	switch {
 	case leg != nil || s == nil || !s.noisy:
 		return 4, 2000, 0
-	case s.stray(at, f.w.cfg.PositionEvery):
-		return 600, 300_000, 900
+	case s.tower(at):
+		return 4, 800_000, 0
 	}
 	return 12, 8000, int32(at.Unix() * 7919 % 900)
 }

@@ -12,9 +12,17 @@ func (w *World) noisyAt(l *load, seq int32) bool {
 // edge is where in the geofence a vehicle stands that flaps: fixes lie inside and outside.
 const edge = 0.95
 
-// stray says whether a fix at a noisy stop is hundreds of metres off. It says so itself, by its accuracy; the first and last few are
-// good, so that nobody can argue about when the vehicle came and went.
-func (s *stop) stray(at time.Time, every time.Duration) bool {
-	inside := at.After(s.firstFix.Add(3*every)) && at.Before(s.lastFix.Add(-3*every))
-	return s.noisy && inside && (at.Unix()/int64(every/time.Second))%9 == 0
+// tower says whether a fix is not of the vehicle but of a radio mast: for eight minutes in the middle of the dwell. It lies at another
+// stop of the day, and says by its accuracy what it is worth.
+func (s *stop) tower(at time.Time) bool {
+	middle := s.firstFix.Add(s.lastFix.Sub(s.firstFix) / 2)
+	return s.noisy && at.Sub(middle).Abs() <= 4*time.Minute
+}
+
+// mast is where the fix of a radio mast lies: at the next stop, or the one before the last.
+func (d *day) mast(leg int) *stop {
+	if leg < len(d.stops) {
+		return d.stops[leg]
+	}
+	return d.stops[max(0, leg-2)]
 }

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"strings"
 	"time"
 
 	"waybill/avro"
@@ -17,7 +18,11 @@ func (w *World) Struck() map[string]int {
 			w.strikes(d, n, numbers)
 		}
 	}
-	for _, uses := range numbers {
+	for number, uses := range numbers {
+		if strings.HasPrefix(number, "BL") {
+			n["shared"] += uses - 1
+			continue
+		}
 		n["recycled"] += uses - 1
 	}
 	return n
