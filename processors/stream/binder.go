@@ -297,12 +297,17 @@ func (b *Binder) unlist(s *scope, in *subs) {
 
 // names lists the entries of a scope whose names begin with prefix, in order. The list is valid until one is added or removed.
 func (b *Binder) names(s *scope, store uint16, prefix string) []string {
+	return b.listing(s, store, prefix, span{})
+}
+
+func (b *Binder) listing(s *scope, store uint16, prefix string, how span) []string {
 	in := b.subs(s, store)
 	if !in.listed && prefix != "" && s.key == "" {
-		return b.scan(s, store, prefix, span{}, -1) // the table may be one of all places there are
+		return b.scan(s, store, prefix, how, -1) // the table may be one of all places there are
 	}
 	if !in.listed {
-		b.list(s, in, b.scan(s, store, "", span{}, -1))
+		how.values = how.values && prefix == "" // else most may be none of those that are asked for
+		b.list(s, in, b.scan(s, store, "", how, -1))
 		if b.fault != nil {
 			b.unlist(s, in)
 		}
@@ -317,8 +322,12 @@ func (b *Binder) names(s *scope, store uint16, prefix string) []string {
 	return in.list[from:to:to]
 }
 
-// span bounds names: behind after, before the name until; empty bounds nothing.
-type span struct{ after, until string }
+// span bounds names: behind after, before the name until; empty bounds nothing. With values, what is committed is decoded as it is come by: who
+// goes through the entries would otherwise look up each a second time.
+type span struct {
+	after, until string
+	values       bool
+}
 
 func (x span) holds(name string) bool {
 	return (x.after == "" || name > x.after) && (x.until == "" || name < x.until)
@@ -334,14 +343,20 @@ func (b *Binder) scan(s *scope, store uint16, prefix string, within span, limit 
 		behind = appendID(nil, name, s.key, within.after)
 	}
 	var out []string
-	err := b.kv.Scan(appendID(nil, name, s.key, prefix), behind, func(key, _ []byte) error {
+	err := b.kv.Scan(appendID(nil, name, s.key, prefix), behind, func(key, value []byte) error {
 		if within.until != "" && string(key[base:]) >= within.until {
 			return ErrStop
 		}
-		if c := in.cells[string(key[base:])]; c != nil && c.dirty {
+		c := in.cells[string(key[base:])]
+		if c != nil && c.dirty {
 			return nil // its turn comes below
 		}
 		out = append(out, string(key[base:]))
+		if c == nil && within.values {
+			if err := b.found(s, store, out[len(out)-1], value); err != nil {
+				return err
+			}
+		}
 		if len(out) == limit {
 			return ErrStop
 		}
@@ -361,6 +376,18 @@ func (b *Binder) scan(s *scope, store uint16, prefix string, within span, limit 
 		out = out[:limit]
 	}
 	return out
+}
+
+// found keeps decoded what a scan came by.
+func (b *Binder) found(s *scope, store uint16, name string, value []byte) error {
+	b.misses++
+	c := &cell{rec: b.stores[store].record(), scope: s, sub: name, store: store, present: true}
+	if err := b.stores[store].decode(value, c.rec); err != nil {
+		return fmt.Errorf("entry %q of %q: %w", name, s.key, err)
+	}
+	s.slots[store].subs.add(c)
+	b.resize(c, len(value))
+	return nil
 }
 
 // flush gives every change in order of keys, each changed value encoded once. They are valid until the next flush.

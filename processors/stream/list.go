@@ -36,7 +36,7 @@ func (s *List[V, P]) Len() int { return len(s.b.names(s.b.at, s.no, "")) }
 // All gives the values to read, first appended first. None must be appended or dropped meanwhile.
 func (s *List[V, P]) All() iter.Seq[*V] {
 	return func(yield func(*V) bool) {
-		for _, name := range s.b.names(s.b.at, s.no, "") {
+		for _, name := range s.b.listing(s.b.at, s.no, "", span{values: true}) {
 			c := s.b.entry(s.b.at, s.no, name)
 			if c.present && !yield((*V)(c.rec.(P))) {
 				return

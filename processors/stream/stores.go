@@ -128,7 +128,7 @@ func (s *Map[V, P]) All() iter.Seq2[string, *V] { return s.WithPrefix("") }
 func (s *Map[V, P]) WithPrefix(prefix string) iter.Seq2[string, *V] {
 	return func(yield func(string, *V) bool) {
 		in := s.scope()
-		for _, name := range s.b.names(in, s.no, prefix) {
+		for _, name := range s.b.listing(in, s.no, prefix, span{values: true}) {
 			c := s.b.entry(in, s.no, name)
 			if c.present && !yield(name, (*V)(c.rec.(P))) {
 				return
@@ -142,7 +142,7 @@ func (s *Map[V, P]) WithPrefix(prefix string) iter.Seq2[string, *V] {
 func (s *Map[V, P]) Between(from, until string) iter.Seq2[string, *V] {
 	return func(yield func(string, *V) bool) {
 		in := s.scope()
-		for _, name := range s.b.scan(in, s.no, "", span{from, until}, -1) {
+		for _, name := range s.b.scan(in, s.no, "", span{after: from, until: until, values: true}, -1) {
 			c := s.b.entry(in, s.no, name)
 			if c.present && !yield(name, (*V)(c.rec.(P))) {
 				return
