@@ -134,7 +134,7 @@ func TestIdentifiersAreTheirIssuersAndOfTheirTime(t *testing.T) {
 	from := func(p avro.Identifier, to string, since, until avro.Opt[avro.Micros]) []sim.Message {
 		l := link(p, id(avro.IdentifierKindShipment, to), avro.ClassifierActual)
 		l.ValidFrom, l.ValidTo = since, until
-		return file(avro.Fact{Source: tms, Identifiers: []avro.Identifier{p, l.To}, Links: []avro.Link{l}})
+		return file(avro.Fact{Source: tms, OccurredAt: clock(8, 0), Identifiers: []avro.Identifier{p, l.To}, Links: []avro.Link{l}})
 	}
 	var none avro.Opt[avro.Micros]
 	script := slices.Concat(

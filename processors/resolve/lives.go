@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -23,8 +24,15 @@ func (v *visit) alive(links []avro.NodeLink, f *avro.Fact) []avro.NodeLink {
 	if !recycled[v.at.Kind] || len(links) == 0 {
 		return links
 	}
-	byTime := slices.Clone(links)
-	slices.SortFunc(byTime, func(a, b avro.NodeLink) int { return int(min(max(a.OccurredAt-b.OccurredAt, -1), 1)) })
+	var out, byTime []avro.NodeLink
+	for _, l := range links {
+		if l.Link.ValidFrom.Ok || l.Link.ValidTo.Ok { // it says itself when it holds
+			out = append(out, l)
+		} else {
+			byTime = append(byTime, l)
+		}
+	}
+	slices.SortFunc(byTime, func(a, b avro.NodeLink) int { return cmp.Compare(a.OccurredAt, b.OccurredAt) })
 	first := 0
 	for i := range byTime {
 		if i > 0 && byTime[i].OccurredAt-byTime[i-1].OccurredAt > 2*lifetime {
@@ -32,8 +40,8 @@ func (v *visit) alive(links []avro.NodeLink, f *avro.Fact) []avro.NodeLink {
 		}
 		last := i+1 == len(byTime) || byTime[i+1].OccurredAt-byTime[i].OccurredAt > 2*lifetime
 		if last && byTime[first].OccurredAt-lifetime <= f.OccurredAt && f.OccurredAt <= byTime[i].OccurredAt+lifetime {
-			return byTime[first : i+1]
+			return append(out, byTime[first:i+1]...)
 		}
 	}
-	return nil
+	return out
 }
