@@ -192,8 +192,9 @@ func (b *Binder) newSubs() *subs {
 	return in
 }
 
-// spareSubs is how many of them are kept, all of them small.
-const spareSubs = 64
+// spareSubs is how many of them are kept, all of them small: less than a megabyte. Blocks of positions are turned by the clock, so all devices let go of
+// theirs at once.
+const spareSubs = 2048
 
 func (b *Binder) letGo(in *subs) {
 	if len(b.spare) < spareSubs && in.most <= 8 && cap(in.changed) <= 8 && cap(in.list) == 0 {
