@@ -42,18 +42,20 @@ test: tools ## prove it: every rung of tests that this machine can run
 	@mkdir -p $(dir $(SUMMARY))
 	@go test -json -timeout 20m -skip '^TestChaos' $(TESTFLAGS) ./... | go run ./cmd/internal/rungs -summary $(SUMMARY)
 
-law: ## the law of convergence, with more seeds (LAW_SEEDS=2000)
+law: ## the law of convergence, with more seeds (SEEDS=300), and a thousand loads under all damages
 	$(call need,go,$(GO_IS))
-	WAYBILL_LAW_SEEDS=$${LAW_SEEDS:-2000} go test -count 1 -timeout 60m -run 'Law' ./processors/...
+	WAYBILL_LAW_SEEDS=$${SEEDS:-300} go test -count 1 -timeout 0 -run 'Law' ./processors/...
 
 chaos: tools ## faults by chance for as long as asked, on both kinds of broker (CHAOS_SECONDS=600, CHAOS_SEED=… repeats)
 	@sh bench/rig/kafka.sh
 	WAYBILL_CHAOS_SECONDS=$${CHAOS_SECONDS:-600} WAYBILL_CHAOS_SEED=$$CHAOS_SEED go test -count 1 -timeout 0 -p 1 -v -run 'TestChaos|TestFaults|TestKillsAndMoves' ./processors/runtime ./cmd/waybill
 
-mutants: ## switch off one mechanism at a time, of correlation and of the engine, and see its tests fail (ONLY=name)
+mutants: ## switch off one mechanism of the engine or the stages at a time and see its tests fail (ONLY=name)
 	$(call need,go,$(GO_IS))
-	@go run ./cmd/internal/mutants -dir processors/testdata/mutations -only "$(ONLY)"
-	@RUNTIME_TEST_PATIENCE=30s go run ./cmd/internal/mutants -only "$(ONLY)"
+	@for dir in processors/runtime processors; do \
+		case "$$(ls $$dir/testdata/mutations)" in *"$(ONLY)"*) \
+			RUNTIME_TEST_PATIENCE=30s go run ./cmd/internal/mutants -dir $$dir/testdata/mutations -only "$(ONLY)" || exit 1;; \
+		esac; done
 
 fuzz: ## run every fuzz target for FUZZTIME (10s) each
 	$(call need,go,$(GO_IS))

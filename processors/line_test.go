@@ -183,14 +183,17 @@ func content(s *sim.Sim) string {
 	}
 	for _, g := range gaps {
 		if g.Status == avro.GapStatusOpen || g.Reason == "late" {
-			lines = append(lines, fmt.Sprintf("gap %s stop %d %s %s\n", g.Milestone, g.StopSequence.Or(-1), g.Status, g.Reason))
+			lines = append(lines, fmt.Sprintf("gap%s %s stop %d %s %s\n", strings.TrimPrefix(" "+g.ShipmentID, " S1"), g.Milestone, g.StopSequence.Or(-1), g.Status, g.Reason))
 		}
 	}
 	net := map[string]int64{}
 	for _, c := range sim.Out[avro.Charge](s, topics.Charges.Name) {
-		net[fmt.Sprintf("%s stop %d %s", c.Type, c.StopSequence.Or(-1), c.Currency)] += c.AmountMinor
+		net[fmt.Sprintf("%s%s stop %d %s", strings.TrimPrefix(c.ShipmentID, "S1"), c.Type, c.StopSequence.Or(-1), c.Currency)] += c.AmountMinor
 	}
 	for k, v := range net {
+		if v == 0 {
+			continue // held, or reversed: how often that was depends on the journey
+		}
 		lines = append(lines, fmt.Sprintf("charge %s %d\n", k, v))
 	}
 	slices.Sort(lines)

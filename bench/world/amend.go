@@ -31,7 +31,7 @@ const (
 
 func (w *World) amend(l *load) {
 	r := w.source("corrected", l.index)
-	is, way, by, when := hit(r, w.cfg.Damage.Corrected), r.IntN(amendments), between(r, 45*time.Minute, 100*time.Minute), between(r, 10*time.Minute, 4*time.Hour)
+	is, way, by, when := hit(r, w.cfg.Damage.Corrected), r.IntN(amendments), between(r, 45*time.Minute, 100*time.Minute).Round(time.Minute), between(r, 10*time.Minute, 4*time.Hour)
 	if !is {
 		return
 	}

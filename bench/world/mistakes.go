@@ -30,7 +30,9 @@ func (w *World) mistake(l *load) {
 func (w *World) another(v *vehicle) *vehicle {
 	n := (v.index + len(w.carriers)) % w.cfg.Vehicles
 	if n == v.index || n%len(w.carriers) != v.index%len(w.carriers) {
-		return w.spare(v)
+		o := *v
+		o.id = "T7" + v.id[1:]
+		return &o
 	}
 	return w.vehicle(n)
 }

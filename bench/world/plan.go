@@ -191,6 +191,7 @@ func (p *planner) plan(index, loads int, free time.Time) {
 	p.w.swap(p.d)
 	p.w.skew(p.d)
 	for _, l := range p.d.loads {
+		p.w.mistake(l)
 		p.open(l)
 	}
 }
@@ -215,7 +216,6 @@ func (p *planner) load(index int) *load {
 	l.to = l.stops[len(l.stops)-1].depart.Add(handover)
 	l.rides[0].to = l.to
 	p.manage(l)
-	p.w.mistake(l)
 	p.w.cancel(l)
 	p.w.amend(l)
 	return l

@@ -78,7 +78,11 @@ func (m *manifest) wasAway(last, next *visit) bool {
 			planned++
 		}
 	}
-	return planned > 1 && last.departed.Ok && next.arrived-last.departed.V >= errand
+	left := last.departed
+	if !left.Ok {
+		left = last.relieved
+	}
+	return planned > 1 && left.Ok && next.arrived-left.V >= errand
 }
 
 // staysByArrival are the load's stays at planned places, each as a visit.
@@ -113,6 +117,14 @@ func (m *manifest) stayAt(p *avro.Place, f *avro.Fact, i int) visit {
 	}
 	if at, is := m.relieved(i); is && s.DepartedAt.Or(forever) > at {
 		v.departed, v.relieved = avro.Opt[avro.Micros]{}, avro.Some(at)
+	}
+	for _, a := range f.Attributes { // the device came or went, not the vehicle
+		switch a.K {
+		case "since":
+			v.brought = avro.Identifier{}
+		case "until":
+			v.departed, v.relieved = avro.Opt[avro.Micros]{}, s.DepartedAt
+		}
 	}
 	return v
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"waybill/avro"
-	"waybill/processors/model/facts"
 	"waybill/processors/model/hops"
 	"waybill/processors/model/ids"
 	"waybill/topics"
@@ -55,6 +54,9 @@ func (v *visit) targets(f *avro.Fact) (out []target, goesOn bool) {
 	node, _ := v.node.Get()
 	filed := hops.Nodes(f)
 	links := v.alive(node.Links, f)
+	if v.at.Kind == avro.IdentifierKindDevice {
+		links = installations(links)
+	}
 	for i := range links {
 		l := &links[i].Link
 		if !slices.Contains(leads[v.at.Kind], l.To.Kind) || !holds(l, f) || v.at.Kind == avro.IdentifierKindOrder && !ofWholeOrder(f) {
@@ -116,14 +118,4 @@ func (v *visit) send(t target, f *avro.Fact) {
 		return
 	}
 	v.out.To(topics.ResolveInbox.Name, t.key, f)
-}
-
-// asVehicle tells a device's stay as its vehicle's: further on nobody needs to know which device was built into what.
-func (v *visit) asVehicle(f *avro.Fact, vehicle avro.Identifier) *avro.Fact {
-	told := f.Clone()
-	told.Identifiers = []avro.Identifier{vehicle}
-	told.DerivedFrom = []string{f.FactID}
-	told.Series = facts.Hash("stay of vehicle", ids.Key(v.tenant, vehicle), f.Series)
-	facts.Seal(&told)
-	return &told
 }

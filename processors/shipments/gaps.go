@@ -21,16 +21,19 @@ func (t *telling) tellGaps() {
 	}
 	var gone []string
 	for id, told := range t.gaps.All() {
-		if !wanted[id] && told.Status == avro.GapStatusOpen {
+		if !wanted[id] && (told.Status == avro.GapStatusOpen || told.Reason == late) {
 			gone = append(gone, id)
 		}
 	}
 	for _, id := range gone {
 		g := t.gaps.Edit(id).Clone()
-		g.Status, g.Reason = avro.GapStatusClosed, "not expected any more"
+		g.Status, g.Reason, g.OccurredAt, g.FactIDs = avro.GapStatusClosed, "not expected any more", avro.Opt[avro.Micros]{}, nil
 		t.emitGap(g)
 	}
 }
+
+// late is why a gap was closed whose milestone came after its deadline: what a closed gap has to say in the end.
+const late = "late"
 
 func (t *telling) gapOf(x *avro.ExpectationStatus) avro.Gap {
 	return avro.Gap{
@@ -51,7 +54,7 @@ func (t *telling) tellGap(g avro.Gap, state avro.ExpectationState) {
 			g.Lagging = told.Lagging // how it was concluded does not change
 		}
 	case avro.ExpectationStateLate:
-		g.Status, g.Reason = avro.GapStatusClosed, "late"
+		g.Status, g.Reason = avro.GapStatusClosed, late
 		t.close(&g)
 	default:
 		if !known {
