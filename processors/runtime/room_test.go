@@ -85,3 +85,46 @@ func TestAStageWithoutRoomHoldsUpItsPartitionAlone(t *testing.T) {
 		t.Errorf("%d dead letters", s.DeadLetters)
 	}
 }
+
+// What a stage gives up is a dead letter with its bytes as they would lie in its inbox: to be replayed like any other.
+func TestWhatAStageGivesUpIsALetterWithItsBytes(t *testing.T) {
+	t.Parallel()
+	type values = *stream.Value[avro.PartnerMessage, *avro.PartnerMessage]
+	type kept struct {
+		of     values
+		timers *stream.Timers
+	}
+	spec := stream.Define(stream.Processor[kept]{
+		Name: "counting", Inbox: inbox,
+		State: func(b *stream.Binder) kept {
+			return kept{stream.ValueOf[avro.PartnerMessage](b, "count"), b.Timers()}
+		},
+		Inputs: []stream.Input[kept]{stream.On(func(_ context.Context, _ string, ev stream.Event[avro.PartnerMessage], st kept) (stream.Emits, error) {
+			*st.of.Edit() = ev.Value.Clone()
+			st.timers.Set("up", ev.Time.Add(time.Minute))
+			return stream.Emits{}, nil
+		})},
+		Timers: func(_ context.Context, _ string, _ stream.Firing, st kept) (out stream.Emits, err error) {
+			v, _ := st.of.Get()
+			given := v.Clone()
+			out.Bury(&given, fault.Poisonf("TOO_LATE", "nobody came"))
+			st.of.Delete()
+			return out, nil
+		},
+	})
+	k := newCluster(t, spec)
+	k.clockByHand(t)
+	in := start(t, testConfig(k, "a", t.TempDir()), nil, spec)
+	k.produce(t, k.next("a", 0))
+	k.tick(t, 0, time.Now().Add(time.Hour))
+	eventually(t, "it is given up", func() bool { return in.Stats()[0].DeadLetters == 1 })
+	in.halt(t)
+	l := k.letters(t)[0]
+	rec, err := codec{}.Decode(t.Context(), l.Value.V)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, ok := rec.(*avro.PartnerMessage); !ok || m.Name != "0" || l.Reason != "TOO_LATE" || l.Topic != string(inbox.Name) || string(l.Key.V) != "a" || l.Partition != 0 {
+		t.Errorf("letter %+v holds %+v", l, rec)
+	}
+}

@@ -32,6 +32,7 @@ var advice = map[string]string{
 	"BAD_GEOFENCE":    "Set a radius above zero and send the place anew; replaying it dies again.",
 	"BAD_PERIOD":      "Make the period end after it begins and send it anew; replaying it dies again.",
 	"BAD_CONTRACT":    "Complete the contract and send it anew under the next version; replaying it dies again.",
+	"PAST_HORIZON":    "The fact waited for a link to an order, load or shipment until processors.resolve.horizon, and none came. Find out who should have told it (`waybill gaps --status all` has the gap); once the link is told, replay.",
 	"TOO_LARGE":       "Have the source split it: one record for each thing that happened, naming fewer things. Replaying it dies again.",
 	"OVERSIZE":        "It, or what it leads to, is longer than a record may be. Have the source split it; or raise max.message.bytes on the brokers and runtime.max_message_bytes here, then replay.",
 
