@@ -28,7 +28,8 @@ func TestLawField(t *testing.T) {
 func lawful(t *testing.T, seed uint64) *world.World {
 	t.Helper()
 	cfg := world.DefaultConfig()
-	cfg.Seed, cfg.Vehicles, cfg.Loads, cfg.PositionEvery = seed, 2+int(seed%4), 4+int(seed%7), time.Minute
+	cfg.Seed, cfg.Vehicles, cfg.PositionEvery = seed, 2+int(seed%4), time.Minute
+	cfg.Loads = cfg.Vehicles + int(seed%11)%(2*cfg.Vehicles) // three a vehicle at most
 	cfg.Damage = cfg.Damage.Times(3)
 	w, err := world.New(cfg)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"waybill/avro"
@@ -195,3 +196,16 @@ func newEnvelope(d Damage, r *rand.Rand, in []Delivery) []Delivery {
 }
 
 func envelope(r *rand.Rand) string { return fmt.Sprintf("re-%012x", r.Uint64()>>16) }
+
+// Set sets the rate of a name, such as "cross-dock" or "missing POD".
+func (d *Damage) Set(name string, rate float64) error {
+	var names []string
+	for _, r := range d.rates() {
+		if strings.EqualFold(r.name, name) {
+			*r.p = rate
+			return d.Validate()
+		}
+		names = append(names, r.name)
+	}
+	return fmt.Errorf("damage: there is no rate %q; there are %s", name, strings.Join(names, ", "))
+}
