@@ -70,7 +70,9 @@ func (j journey) play(t *testing.T, script []sim.Message) *sim.Sim {
 	if j.seed != 0 {
 		opt = sim.Options{Start: j.start, Seed: j.seed, Partitions: int32(1 + j.seed%8), Faults: 0.02, Batch: int(1 + j.seed*37%400)}
 	}
-	s := sim.New(opt, processors.All(processors.DefaultConfig())...)
+	cfg := processors.DefaultConfig()
+	cfg.Resolve.Horizon, cfg.Resolve.Keep = 10*365*24*time.Hour, 10*365*24*time.Hour // the law is of what comes within the horizon; the last tick is far behind it
+	s := sim.New(opt, processors.All(cfg)...)
 	run := func() {
 		if err := s.Run(); err != nil {
 			t.Fatalf("seed %d: %v", j.seed, err)

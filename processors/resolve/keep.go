@@ -99,6 +99,9 @@ func (v *visit) concerned(links []avro.NodeLink) (names []string) {
 	for i := range links {
 		l := &links[i].Link
 		from, to := l.ValidFrom.Or(-forever), l.ValidTo.Or(forever)
+		if v.at.Kind == avro.IdentifierKindDevice {
+			to = forever // what comes behind the end of an installation is not the vehicle's any more
+		}
 		names = v.held(names, brief, max(from, brevity-forever)-brevity, from, to)
 		names = v.held(names, lasting, -forever, from, to)
 	}
