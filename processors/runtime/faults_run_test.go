@@ -51,6 +51,7 @@ type run struct {
 	mu        sync.Mutex
 	kids      []*kid
 	dirs      []string // of state, each once
+	nowhere   int      // partitions that are on no disk in the end
 	clock     time.Time
 	line      int64
 	tomorrow  bool // some writers use tomorrow's schema

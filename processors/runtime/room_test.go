@@ -113,9 +113,10 @@ func TestWhatAStageGivesUpIsALetterWithItsBytes(t *testing.T) {
 		},
 	})
 	k := newCluster(t, spec)
-	k.clockByHand(t)
 	in := start(t, testConfig(k, "a", t.TempDir()), nil, spec)
 	k.produce(t, k.next("a", 0))
+	eventually(t, "the record is worked on", func() bool { return k.lag(t, 0) == 0 })
+	k.clockByHand(t)
 	k.tick(t, 0, time.Now().Add(time.Hour))
 	eventually(t, "it is given up", func() bool { return in.Stats()[0].DeadLetters == 1 })
 	in.halt(t)
