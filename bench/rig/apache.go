@@ -185,16 +185,10 @@ func (k *ApacheKafka) Brokers() []string {
 	return all
 }
 
-// Pid is the process of broker i, counted from 0, for tests that stop it.
-func (k *ApacheKafka) Pid(i int) int { return k.nodes[i].cmd.Process.Pid }
-
 // Kill ends broker i as kill -9 does.
 func (k *ApacheKafka) Kill(i int) { k.nodes[i].kill() }
 
-// Shutdown ends broker i as an operator does: it hands its partitions to others first. The way takes seconds.
-func (k *ApacheKafka) Shutdown(i int) error { return k.nodes[i].shutdown() }
-
-// Start starts broker i again after Kill or Shutdown. It answers when this returns.
+// Start starts broker i again after Kill. It answers when this returns.
 func (k *ApacheKafka) Start(ctx context.Context, i int) error { return k.nodes[i].start(ctx) }
 
 // Stop kills every broker: the data is a test's, and an orderly shutdown takes seconds.

@@ -2,12 +2,10 @@ package rig
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -113,12 +111,4 @@ func (n *apacheNode) kill() {
 	}
 	_ = n.cmd.Process.Kill() // it may have ended
 	<-n.done
-}
-
-func (n *apacheNode) shutdown() error {
-	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("ask Kafka to end: %w", err)
-	}
-	<-n.done
-	return nil
 }

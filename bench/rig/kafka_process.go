@@ -126,9 +126,6 @@ func (k *KafkaProcess) order(do string) error {
 // Brokers lists host:port of every broker. They stay over Stop, Kill and Start.
 func (k *KafkaProcess) Brokers() []string { return k.brokers }
 
-// Pid is the process.
-func (k *KafkaProcess) Pid() int { return k.cmd.Process.Pid }
-
 // MoveLeaders gives every partition a leader by chance.
 func (k *KafkaProcess) MoveLeaders(context.Context) error { return k.order(moveLeaders) }
 

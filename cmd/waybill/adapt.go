@@ -26,8 +26,9 @@ func (a *app) adaptCmd() *cobra.Command {
 each with the fields of the sample that it came from; which fields of the sample nothing came from; which are checked, so that no other
 value of theirs was taken; and what is wrong, by field. Nothing is sent.
 
-A new partner is a mapping file and a sample. --mapping takes the file, or the name of a mapping that ships; mappings and code tables
-(NAME.FORMAT.codes.json) in the file's folder are read too, as waybill run reads them from processors.normalise.mapping_dir.
+A new partner is a mapping file and a sample. --mapping takes the file, or the name of a mapping that ships; the mappings in the
+file's folder are read too, as waybill run reads them from processors.normalise.mapping_dir. Code tables are those of
+processors.normalise.code_dir.
 
 Exit code 1: the sample has faults.`,
 		Example: "  waybill adapt --mapping acme.yaml --sample acme.csv\n  waybill adapt --format epcis --sample events.jsonld -o json",

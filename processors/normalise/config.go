@@ -5,7 +5,7 @@ type Config struct {
 	// MappingDir is a folder of mapping files (*.yaml, *.yml, *.json) for the formats json and csv, beside those that ship
 	// with the binary. Empty: none.
 	MappingDir string
-	// CodeDir is a folder of code tables (*.yaml, *.yml, *.json) for the formats x12 and iftsta, beside those that ship with
+	// CodeDir is a folder of code tables (*.yaml, *.yml, *.json) for the formats x12, iftsta, epcis, dcsa and otm5, beside those that ship with
 	// the binary. Empty: none.
 	CodeDir string
 }

@@ -15,7 +15,7 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise"
-	"waybill/processors/normalise/edi"
+	"waybill/processors/normalise/codes"
 	"waybill/processors/normalise/edi/edifact"
 	"waybill/processors/normalise/edi/x12"
 	"waybill/processors/sim"
@@ -253,7 +253,7 @@ func records[V any, P interface {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables, err := edi.New("")
+	tables, err := codes.New("")
 	if err != nil {
 		t.Fatal(err)
 	}

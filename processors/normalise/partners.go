@@ -10,8 +10,8 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
+	"waybill/processors/normalise/codes"
 	"waybill/processors/normalise/dcsa"
-	"waybill/processors/normalise/edi"
 	"waybill/processors/normalise/edi/edifact"
 	"waybill/processors/normalise/edi/x12"
 	"waybill/processors/normalise/epcis"
@@ -41,21 +41,19 @@ func adapters(cfg Config) (map[string]adapter.Adapter, error) {
 	h, errH := hsl.New()
 	t, errT := traccar.New()
 	m, errM := mapped.New(cfg.MappingDir)
-	ev, errV := epcis.New(cfg.MappingDir)
-	d, errD := dcsa.New(cfg.MappingDir)
-	p, errP := otm.New(cfg.MappingDir)
+	tables, errC := codes.New(cfg.CodeDir)
+	d, errD := dcsa.New(tables)
 	if errM != nil {
 		errM = fmt.Errorf("normalise.mapping_dir: %w", errM)
 	}
-	tables, errE := edi.New(cfg.CodeDir)
-	if errE != nil {
-		errE = fmt.Errorf("normalise.code_dir: %w", errE)
+	if errC != nil {
+		errC = fmt.Errorf("normalise.code_dir: %w", errC)
 	}
 	return map[string]adapter.Adapter{
 		ocel.Format: o, hsl.Format: h, traccar.Format: t, mapped.CSV: m, mapped.JSON: m, adapter.Oversize: oversize{},
 		x12.Format: x12.New(tables), edifact.Format: edifact.New(tables),
-		epcis.Format: ev, dcsa.Format: d, otm.Format: p,
-	}, errors.Join(errO, errH, errT, errM, errE, errV, errD, errP)
+		epcis.Format: epcis.New(tables), dcsa.Format: d, otm.Format: otm.New(tables),
+	}, errors.Join(errO, errH, errT, errM, errC, errD)
 }
 
 // Formats lists the formats of partner messages, sorted.

@@ -183,7 +183,8 @@ func (c *form) point(p avro.Opt[avro.GeoPoint]) {
 // byEvent begins the name of what a source corrects by the event id that it gave it, in Fact.Supersedes.
 const byEvent = "event:"
 
-// Corrects names what a fact corrects: facts by their id, and those of the same source by their event id. A void fact corrects nothing.
+// Corrects names what a fact corrects, sorted: facts by their id, and those of the same source by their event id. A void fact corrects
+// nothing.
 func Corrects(f *avro.Fact) (names []string) {
 	if f.Void {
 		return nil
@@ -194,30 +195,26 @@ func Corrects(f *avro.Fact) (names []string) {
 		}
 		names = append(names, name)
 	}
+	slices.Sort(names)
 	return names
 }
 
-// Corrected says whether a fact is among what others correct, as Corrects names it. It stays in the log and in what was known; it does
+// Corrected says whether a fact is among what others correct, as Corrects names it; by is sorted. It stays in the log and in what was known; it does
 // not stand. A fact that corrects what was said under its own event id does not correct itself.
 func Corrected(f *avro.Fact, by []string) bool {
 	if len(by) == 0 {
 		return false
 	}
-	return slices.Contains(by, f.FactID) ||
-		f.EventID != "" && slices.Contains(by, eventName(f, f.EventID)) && !slices.Contains(f.Supersedes, byEvent+f.EventID)
+	among := func(name string) bool {
+		_, ok := slices.BinarySearch(by, name)
+		return ok
+	}
+	return among(f.FactID) ||
+		f.EventID != "" && among(eventName(f, f.EventID)) && !slices.Contains(f.Supersedes, byEvent+f.EventID)
 }
 
 func eventName(f *avro.Fact, event string) string {
 	return byEvent + topics.Key(f.Source.System.String(), f.Source.Partner, event)
-}
-
-// Find gives the first identifier of a kind.
-func Find(f *avro.Fact, kind avro.IdentifierKind) (avro.Identifier, bool) {
-	i := slices.IndexFunc(f.Identifiers, func(id avro.Identifier) bool { return id.Kind == kind })
-	if i < 0 {
-		return avro.Identifier{}, false
-	}
-	return f.Identifiers[i], true
 }
 
 // Compare orders facts by when they happened, then by id: a total order that tells nothing of their arrival.

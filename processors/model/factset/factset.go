@@ -62,5 +62,6 @@ func Uncorrected(list []*avro.Fact) []*avro.Fact {
 	if len(corrected) == 0 {
 		return list
 	}
+	slices.Sort(corrected)
 	return slices.DeleteFunc(list, func(f *avro.Fact) bool { return facts.Corrected(f, corrected) })
 }

@@ -11,7 +11,6 @@ package dcsa
 
 import (
 	"bytes"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,32 +20,23 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
+	"waybill/processors/normalise/codes"
 	"waybill/topics/fault"
 )
 
 // Format is the adapter's name in partner messages.
 const Format = "dcsa"
 
-//go:embed codes.json
-var shipped []byte
-
-// elements are what a code table may speak of: codes of events, alone or with the facility's type, the document's type or the
-// empty indicator after a stroke; types of references; and under issuer the name by which the partner numbers documents.
-var elements = map[string]func(string) bool{
-	"transport": adapter.IsMilestone, "equipment": adapter.IsMilestone, "shipment": adapter.IsMilestone, "reference": adapter.IsKind, "issuer": adapter.Any,
-}
-
 // Adapter adapts Track & Trace payloads. What codes mean is said by code tables; a code that none names is UNMAPPED.
 type Adapter struct {
-	tables *adapter.Tables
+	tables *codes.Tables
 	schema *jsonschema.Schema
 }
 
-// New reads the schema and the code tables, those of a folder too unless it is empty.
-func New(dir string) (*Adapter, error) {
-	t, errT := adapter.ReadTables(Format, shipped, dir, elements)
-	s, errS := compile()
-	return &Adapter{t, s}, errors.Join(errT, errS)
+// New reads the schema, and makes an adapter that looks codes up in the tables.
+func New(tables *codes.Tables) (*Adapter, error) {
+	s, err := compile()
+	return &Adapter{tables, s}, err
 }
 
 // Adapt implements adapter.Adapter: a fact per event, in their order.
@@ -62,7 +52,7 @@ func (a *Adapter) Adapt(msg *avro.PartnerMessage) ([]avro.Record, error) {
 	if err != nil {
 		return nil, fault.Poisonf("BAD_JSON", "%s: %v", adapter.Where(msg), err)
 	}
-	t := teller{tables: a.tables, partner: msg.Partner}
+	t := teller{View: a.tables.For(msg.Partner, version), partner: msg.Partner}
 	var out []avro.Record
 	for _, e := range events {
 		if f := a.event(&t, e.pointer, e.value); f != nil {

@@ -12,13 +12,18 @@ import (
 	"waybill/avro"
 	"waybill/processors/model/facts"
 	"waybill/processors/model/ids"
+	"waybill/processors/normalise/codes"
 	"waybill/processors/normalise/dcsa"
 	"waybill/topics/fault"
 )
 
 func adapterFor(t testing.TB) *dcsa.Adapter {
 	t.Helper()
-	a, err := dcsa.New("")
+	tables, err := codes.New("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := dcsa.New(tables)
 	if err != nil {
 		t.Fatal(err)
 	}

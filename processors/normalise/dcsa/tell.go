@@ -10,6 +10,7 @@ import (
 	"waybill/processors/model/hops"
 	"waybill/processors/model/ids"
 	"waybill/processors/normalise/adapter"
+	"waybill/processors/normalise/codes"
 )
 
 // version of the standard, as code tables name it.
@@ -21,12 +22,8 @@ type object = map[string]any
 // teller turns events that the schema found right into facts.
 type teller struct {
 	adapter.Report
-	tables  *adapter.Tables
+	codes.View
 	partner string
-}
-
-func (t *teller) meaning(element, code string) (string, bool) {
-	return t.tables.Meaning(t.partner, version, element, code)
 }
 
 var classifiers = map[string]avro.Classifier{
@@ -75,7 +72,7 @@ func (t *teller) milestone(o, call object) (avro.MilestoneCode, string) {
 		}
 	}
 	for _, key := range slices.Backward(keys) {
-		if name, ok := t.meaning(element, key); ok {
+		if name, ok := t.Meaning("dcsa/"+element, key); ok {
 			m, _ := avro.ParseMilestoneCode(name)
 			return m, code
 		}
@@ -144,7 +141,7 @@ func (t *teller) name(f *avro.Fact, o, call object) {
 func (t *teller) references(o object) []avro.Identifier {
 	var out []avro.Identifier
 	add := func(kind, value any) {
-		name, _ := t.meaning("reference", text(kind))
+		name, _ := t.Meaning("dcsa/reference", text(kind))
 		k, _ := avro.ParseIdentifierKind(name)
 		if k == avro.IdentifierKindUnspecified || text(value) == "" {
 			return
@@ -170,7 +167,7 @@ func (t *teller) issuer(k avro.IdentifierKind) string {
 	if k != avro.IdentifierKindPRO && k != avro.IdentifierKindBOL {
 		return ""
 	}
-	if name, ok := t.meaning("issuer", "*"); ok {
+	if name, ok := t.Meaning("dcsa/issuer", "*"); ok {
 		return name
 	}
 	return t.partner

@@ -11,11 +11,11 @@ package epcis
 
 import (
 	"bytes"
-	_ "embed"
 	"errors"
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
+	"waybill/processors/normalise/codes"
 	"waybill/topics/fault"
 )
 
@@ -25,27 +25,12 @@ const Format = "epcis"
 // HashKey is the attribute that holds an event's hash id. Attributes are part of a fact's identity.
 const HashKey = "event_hash"
 
-//go:embed codes.json
-var shipped []byte
-
-// elements are what a code table may speak of. issuer gives the issuer of transactions another name, such as a GLN's: an
-// empty one is the tenant itself.
-var elements = map[string]func(string) bool{
-	"bizStep": adapter.IsMilestone, "disposition": adapter.IsMilestone, "bizTransaction": adapter.IsKind, "system": adapter.IsSystem, "issuer": adapter.Any,
-}
-
 // Adapter adapts EPCIS payloads. What steps, dispositions and transactions mean is said by code tables; a step that none
 // names is UNMAPPED.
-type Adapter struct{ tables *adapter.Tables }
+type Adapter struct{ tables *codes.Tables }
 
-// New reads the code tables, those of a folder too unless it is empty.
-func New(dir string) (*Adapter, error) {
-	t, err := adapter.ReadTables(Format, shipped, dir, elements)
-	if err != nil {
-		return nil, err
-	}
-	return &Adapter{t}, nil
-}
+// New makes an adapter that looks codes up in the tables.
+func New(tables *codes.Tables) *Adapter { return &Adapter{tables} }
 
 // Adapt implements adapter.Adapter: the facts of all events, in their order.
 func (a *Adapter) Adapt(msg *avro.PartnerMessage) ([]avro.Record, error) {
@@ -56,7 +41,7 @@ func (a *Adapter) Adapt(msg *avro.PartnerMessage) ([]avro.Record, error) {
 	if err != nil {
 		return nil, fault.Poisonf("BAD_EPCIS", "%s: %v: want an EPCIS document, a query document, a list of events or an event, in JSON-LD or XML", adapter.Where(msg), err)
 	}
-	t := teller{tables: a.tables, msg: msg}
+	t := teller{View: a.tables.For(msg.Partner, version), msg: msg}
 	for _, f := range doc.faults {
 		t.Addf(f.path, "%s", f.text)
 	}

@@ -11,6 +11,7 @@ import (
 	"waybill/processors/model/hops"
 	"waybill/processors/model/ids"
 	"waybill/processors/normalise/adapter"
+	"waybill/processors/normalise/codes"
 )
 
 // version of the vocabulary, as code tables name it.
@@ -22,12 +23,8 @@ const together = 100
 // teller turns events into facts and gathers what is wrong with them.
 type teller struct {
 	adapter.Report
-	tables *adapter.Tables
-	msg    *avro.PartnerMessage
-}
-
-func (t *teller) meaning(element, code string) (string, bool) {
-	return t.tables.Meaning(t.msg.Partner, version, element, code)
+	codes.View
+	msg *avro.PartnerMessage
 }
 
 // tell gives an event's facts, and the declarations that it was an error.
@@ -118,8 +115,8 @@ func (t *teller) base(e *event, at avro.Micros) *avro.Fact {
 
 // milestone is what the step means; where none says, what became of the things.
 func (t *teller) milestone(step, disposition string) avro.MilestoneCode {
-	for _, x := range [][2]string{{"bizStep", step + "/" + disposition}, {"bizStep", step}, {"disposition", disposition}} {
-		if name, ok := t.meaning(x[0], x[1]); ok {
+	for _, x := range [][2]string{{"epcis/bizStep", step + "/" + disposition}, {"epcis/bizStep", step}, {"epcis/disposition", disposition}} {
+		if name, ok := t.Meaning(x[0], x[1]); ok {
 			m, _ := avro.ParseMilestoneCode(name)
 			return m
 		}
@@ -128,9 +125,9 @@ func (t *teller) milestone(step, disposition string) avro.MilestoneCode {
 }
 
 func (t *teller) system(step string) avro.SourceSystem {
-	name, ok := t.meaning("system", step)
+	name, ok := t.Meaning("epcis/system", step)
 	if !ok {
-		name, _ = t.meaning("system", "*")
+		name, _ = t.Meaning("epcis/system", "*")
 	}
 	s, _ := avro.ParseSourceSystem(name)
 	return s
@@ -274,13 +271,13 @@ func link(f *avro.Fact, from, to []avro.Identifier, during avro.Link) {
 func (t *teller) transactions(e *event) []avro.Identifier {
 	var out []avro.Identifier
 	for _, tx := range e.all("bizTransactionList") {
-		name, _ := t.meaning("bizTransaction", short(tx.find("type").text))
+		name, _ := t.Meaning("epcis/bizTransaction", short(tx.find("type").text))
 		kind, _ := avro.ParseIdentifierKind(name)
 		if kind == avro.IdentifierKindUnspecified || tx.text == "" {
 			continue
 		}
 		issuer, value := transaction(tx.text)
-		if known, ok := t.meaning("issuer", issuer); ok {
+		if known, ok := t.Meaning("epcis/issuer", issuer); ok {
 			issuer = known
 		}
 		out = append(out, ids.Of(kind, issuer, value))

@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"slices"
 	"strings"
 
@@ -36,35 +35,14 @@ func New(dir string) (*Adapter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the mappings that ship with the binary: %w", err)
 	}
-	errs := a.add(within, "shipped")
+	errs := adapter.ReadFolder(within, "mapping", "shipped", a.take)
 	if dir != "" {
-		errs = append(errs, a.add(os.DirFS(dir), dir)...)
+		errs = append(errs, adapter.ReadFolder(os.DirFS(dir), "mapping", dir, a.take)...)
 	}
 	return a, errors.Join(errs...)
 }
 
-func (a *Adapter) add(from fs.FS, where string) []error {
-	entries, err := fs.ReadDir(from, ".")
-	if err != nil {
-		return []error{fmt.Errorf("list mappings of %s: %w", where, err)}
-	}
-	var errs []error
-	for _, e := range entries {
-		if !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(e.Name())) || strings.HasSuffix(e.Name(), adapter.TableSuffix) {
-			continue
-		}
-		if err := a.read(from, e.Name()); err != nil {
-			errs = append(errs, fmt.Errorf("read mapping %s/%s: %w", where, e.Name(), err))
-		}
-	}
-	return errs
-}
-
-func (a *Adapter) read(from fs.FS, name string) error {
-	raw, err := fs.ReadFile(from, name)
-	if err != nil {
-		return err
-	}
+func (a *Adapter) take(raw []byte) error {
 	m, err := Parse(raw)
 	if err != nil {
 		return err

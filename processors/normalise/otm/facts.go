@@ -35,8 +35,8 @@ func (r *reader) fact(t *trip, s *stop, e object, edge string, at avro.Micros) {
 	if kind == "stop" && s != nil {
 		key = kind + "/" + s.Type.String() + "/" + edge
 	}
-	name, _ := r.meaning("action", key)
-	lifecycle, _ := r.meaning("lifecycle", text(e["lifecycle"]))
+	name, _ := r.Meaning("otm5/action", key)
+	lifecycle, _ := r.Meaning("otm5/lifecycle", text(e["lifecycle"]))
 	f := &avro.Fact{
 		HasMilestone: true, OccurredAt: at, Code: key, EventID: text(e["id"]), Source: avro.Source{System: avro.SourceSystemTMS},
 		Identifiers: []avro.Identifier{ids.Of(avro.IdentifierKindLoad, "", t.id)},

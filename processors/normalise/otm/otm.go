@@ -12,7 +12,6 @@ package otm
 
 import (
 	"bytes"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"io"
@@ -20,34 +19,21 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
+	"waybill/processors/normalise/codes"
 	"waybill/topics/fault"
 )
 
 // Format is the adapter's name in partner messages.
 const Format = "otm5"
 
-//go:embed codes.json
-var shipped []byte
-
-// elements are what a code table may speak of. Keys of action are type/start and type/end, with the stop's type between them for
-// stops.
-var elements = map[string]func(string) bool{
-	"status":    func(s string) bool { _, ok := avro.ParseLoadEvent(s); return ok },
-	"lifecycle": func(s string) bool { _, ok := avro.ParseClassifier(s); return ok },
-	"action":    adapter.IsMilestone,
-}
+// version of the model, as code tables name it.
+const version = "5"
 
 // Adapter adapts trips. What statuses, lifecycles and actions mean is said by code tables.
-type Adapter struct{ tables *adapter.Tables }
+type Adapter struct{ tables *codes.Tables }
 
-// New reads the code tables, those of a folder too unless it is empty.
-func New(dir string) (*Adapter, error) {
-	t, err := adapter.ReadTables(Format, shipped, dir, elements)
-	if err != nil {
-		return nil, err
-	}
-	return &Adapter{t}, nil
-}
+// New makes an adapter that looks codes up in the tables.
+func New(tables *codes.Tables) *Adapter { return &Adapter{tables} }
 
 // Adapt implements adapter.Adapter: of each trip its load, its assignment, and the facts of its actions.
 func (a *Adapter) Adapt(msg *avro.PartnerMessage) ([]avro.Record, error) {
@@ -58,7 +44,7 @@ func (a *Adapter) Adapt(msg *avro.PartnerMessage) ([]avro.Record, error) {
 	if err != nil {
 		return nil, fault.Poisonf("BAD_JSON", "%s: %v: want a trip or a list of trips, as OpenTripModel 5 has them", adapter.Where(msg), err)
 	}
-	r := &reader{tables: a.tables, msg: msg}
+	r := &reader{View: a.tables.For(msg.Partner, version), msg: msg}
 	var out []avro.Record
 	for i, o := range trips {
 		path := ""
@@ -110,12 +96,8 @@ func decode(payload []byte) ([]object, error) {
 // reader reads trips and gathers what is wrong with their fields.
 type reader struct {
 	adapter.Report
-	tables *adapter.Tables
-	msg    *avro.PartnerMessage
-}
-
-func (r *reader) meaning(element, code string) (string, bool) {
-	return r.tables.Meaning(r.msg.Partner, "5", element, code)
+	codes.View
+	msg *avro.PartnerMessage
 }
 
 // text is a string or number as written, or empty.

@@ -11,17 +11,18 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/model/ids"
+	"waybill/processors/normalise/codes"
 	"waybill/processors/normalise/otm"
 	"waybill/topics/fault"
 )
 
 func adapterFor(t testing.TB) *otm.Adapter {
 	t.Helper()
-	a, err := otm.New("")
+	tables, err := codes.New("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a
+	return otm.New(tables)
 }
 
 func message(payload string) *avro.PartnerMessage {

@@ -80,7 +80,7 @@ func (r *reader) load(t *trip) *avro.Load {
 		Tenant: r.msg.Tenant, Partner: r.msg.Partner, LoadID: t.id, Shipments: t.shipments,
 		Carrier: t.actor("carrier", "name"), Customer: t.actor("shipper", "name"),
 	}
-	name, ok := r.meaning("status", text(t.object["status"]))
+	name, ok := r.Meaning("otm5/status", text(t.object["status"]))
 	if !ok {
 		r.Addf(t.path+"status", "%s is no status that a table names: add it", adapter.Quote(text(t.object["status"])))
 	}
@@ -176,7 +176,7 @@ func (r *reader) actions(t *trip, path string, list []any, at *stop, depth int) 
 			equipment, id := entity(e["transportEquipment"])
 			t.trailer = cmp.Or(t.trailer, text(equipment["licensePlate"]), id)
 		}
-		if _, ok := r.meaning("lifecycle", text(e["lifecycle"])); !ok {
+		if _, ok := r.Meaning("otm5/lifecycle", text(e["lifecycle"])); !ok {
 			r.Addf(here+"lifecycle", "%s is none of requested, planned, projected, actual, realized", adapter.Quote(text(e["lifecycle"])))
 		}
 		inner, _ := e["actions"].([]any)

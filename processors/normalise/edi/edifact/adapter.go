@@ -11,7 +11,7 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
-	"waybill/processors/normalise/edi"
+	"waybill/processors/normalise/codes"
 	"waybill/topics/fault"
 )
 
@@ -25,10 +25,10 @@ const mostRefused = 1000
 const longestHeader = 512
 
 // Adapter adapts payloads by code tables.
-type Adapter struct{ tables *edi.Tables }
+type Adapter struct{ tables *codes.Tables }
 
 // New is an adapter that reads codes by the tables.
-func New(tables *edi.Tables) *Adapter { return &Adapter{tables} }
+func New(tables *codes.Tables) *Adapter { return &Adapter{tables} }
 
 // message is UNH to UNT.
 type message struct {

@@ -11,12 +11,12 @@ import (
 	"testing"
 
 	"waybill/avro"
-	"waybill/processors/normalise/edi"
+	"waybill/processors/normalise/codes"
 	"waybill/processors/normalise/edi/edifact"
 	"waybill/topics/fault"
 )
 
-func tables(tb testing.TB, own string) *edi.Tables {
+func tables(tb testing.TB, own string) *codes.Tables {
 	tb.Helper()
 	dir := ""
 	if own != "" {
@@ -25,7 +25,7 @@ func tables(tb testing.TB, own string) *edi.Tables {
 			tb.Fatal(err)
 		}
 	}
-	all, err := edi.New(dir)
+	all, err := codes.New(dir)
 	if err != nil {
 		tb.Fatal(err)
 	}

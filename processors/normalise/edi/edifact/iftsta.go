@@ -5,12 +5,12 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
-	"waybill/processors/normalise/edi"
+	"waybill/processors/normalise/codes"
 )
 
 // translator walks through one IFTSTA. What stands before the first STS of a consignment (CNI) holds for all its statuses.
 type translator struct {
-	edi.View
+	codes.View
 	adapter.Report
 	msg     *avro.PartnerMessage
 	records []avro.Record
@@ -35,7 +35,7 @@ type status struct {
 	refs     references
 	at       Segment // its DTM
 	atPos    int
-	place    edi.Place
+	place    codes.Place
 	placeID  string
 	leg      []legTime
 	legPlace *place
@@ -45,7 +45,7 @@ type status struct {
 
 type place struct {
 	function, id string
-	where        edi.Place
+	where        codes.Place
 }
 
 // legTime is a DTM of a place of the transport leg.
@@ -154,7 +154,7 @@ func (x *status) time(s Segment, position int) {
 
 // location reads a LOC: place/location (3225, 3224) and the country it lies in (3223).
 func (x *status) location(s Segment) {
-	p := place{function: s.Get(1, 1), id: s.Get(2, 1), where: edi.Place{City: s.Get(2, 4), Country: s.Get(3, 1)}}
+	p := place{function: s.Get(1, 1), id: s.Get(2, 1), where: codes.Place{City: s.Get(2, 4), Country: s.Get(3, 1)}}
 	if len(p.id) == 5 { // UN/LOCODE: its first two letters are the country
 		p.where.Locode = p.id
 		p.where.Country = first(p.where.Country, p.id[:2])
@@ -276,14 +276,14 @@ func (t *translator) tell(c avro.CarrierStatus, x *status) {
 var layouts = map[string]struct{ date, clock int }{"101": {6, 0}, "102": {8, 0}, "201": {6, 4}, "203": {8, 4}, "204": {8, 6}, "205": {8, 4}, "303": {8, 4}, "304": {8, 6}}
 
 // moment places a DTM. 205 ends with an offset from UTC, 303 and 304 with the name of a zone; the others are local.
-func (t *translator) moment(s Segment, position int, where edi.Place) (edi.Moment, bool) {
+func (t *translator) moment(s Segment, position int, where codes.Place) (codes.Moment, bool) {
 	v, form := s.Get(1, 2), s.Get(1, 3)
 	l, ok := layouts[form]
 	if !ok || len(v) < l.date+l.clock {
 		t.Addf(at(s, position), "%s is no time of form %s: send it as 203, CCYYMMDDHHMM", adapter.Quote(v), adapter.Quote(form))
-		return edi.Moment{}, false
+		return codes.Moment{}, false
 	}
-	w := edi.Wall{Date: v[:l.date], Clock: v[l.date : l.date+l.clock], Code: v[l.date+l.clock:], Place: where}
+	w := codes.Wall{Date: v[:l.date], Clock: v[l.date : l.date+l.clock], Code: v[l.date+l.clock:], Place: where}
 	if form == "205" {
 		return t.offset(s, position, v)
 	}
@@ -294,12 +294,12 @@ func (t *translator) moment(s Segment, position int, where edi.Place) (edi.Momen
 	return m, err == nil
 }
 
-func (t *translator) offset(s Segment, position int, v string) (edi.Moment, bool) {
+func (t *translator) offset(s Segment, position int, v string) (codes.Moment, bool) {
 	instant, err := adapter.Instant(v, []string{"200601021504-0700"}, time.UTC)
 	if err != nil {
 		t.Addf(at(s, position), "%s is no time of form 205, CCYYMMDDHHMM and an offset such as +0100: correct it", adapter.Quote(v))
 	}
-	return edi.Moment{At: instant}, err == nil
+	return codes.Moment{At: instant}, err == nil
 }
 
 func at(s Segment, position int) string { return where(s, position, 1, 2) }

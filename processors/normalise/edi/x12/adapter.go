@@ -20,7 +20,7 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
-	"waybill/processors/normalise/edi"
+	"waybill/processors/normalise/codes"
 	"waybill/topics/fault"
 )
 
@@ -31,10 +31,10 @@ const Format = "x12"
 const mostRefused = 1000
 
 // Adapter adapts payloads by code tables.
-type Adapter struct{ tables *edi.Tables }
+type Adapter struct{ tables *codes.Tables }
 
 // New is an adapter that reads codes by the tables.
-func New(tables *edi.Tables) *Adapter { return &Adapter{tables} }
+func New(tables *codes.Tables) *Adapter { return &Adapter{tables} }
 
 // Adapt implements adapter.Adapter.
 func (a *Adapter) Adapt(msg *avro.PartnerMessage) ([]avro.Record, error) {

@@ -10,14 +10,14 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
-	"waybill/processors/normalise/edi"
+	"waybill/processors/normalise/codes"
 	"waybill/processors/normalise/edi/x12"
 	"waybill/topics/fault"
 )
 
 var received = avro.Micros(1_767_600_000_000_000)
 
-func tables(tb testing.TB, own ...string) *edi.Tables {
+func tables(tb testing.TB, own ...string) *codes.Tables {
 	tb.Helper()
 	dir := ""
 	for i, text := range own {
@@ -28,7 +28,7 @@ func tables(tb testing.TB, own ...string) *edi.Tables {
 			tb.Fatal(err)
 		}
 	}
-	all, err := edi.New(dir)
+	all, err := codes.New(dir)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func message(payload string) *avro.PartnerMessage {
 	return &avro.PartnerMessage{Tenant: "acme", Format: x12.Format, Partner: "p", Name: "f.edi", Line: 1, ReceivedAt: received, Payload: []byte(payload)}
 }
 
-func adapt(t *testing.T, all *edi.Tables, payload string) []avro.Record {
+func adapt(t *testing.T, all *codes.Tables, payload string) []avro.Record {
 	t.Helper()
 	out, err := x12.New(all).Adapt(message(payload))
 	if err != nil {

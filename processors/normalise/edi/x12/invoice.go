@@ -5,7 +5,7 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/model/money"
-	"waybill/processors/normalise/edi"
+	"waybill/processors/normalise/codes"
 )
 
 // invoice reads a 210. Amounts are N2: two implied decimals. Its lines must add up to L3, and L3 to B3, or it is refused: an
@@ -43,7 +43,7 @@ func (t *translator) invoice() {
 func (t *translator) issued(in *avro.Invoice, b3 Segment, position int) {
 	said := t.said()
 	if b3.Get(6) != "" {
-		m, err := t.Document(edi.Wall{Date: b3.Get(6)})
+		m, err := t.Document(codes.Wall{Date: b3.Get(6)})
 		if !t.timed(b3, position, 6, 6, err) {
 			return
 		}

@@ -8,12 +8,12 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
-	"waybill/processors/normalise/edi"
+	"waybill/processors/normalise/codes"
 )
 
 // translator makes canonical records of one transaction set, and gathers what is wrong with its elements.
 type translator struct {
-	edi.View
+	codes.View
 	msg     *avro.PartnerMessage
 	set     *set
 	group   *group
@@ -81,8 +81,8 @@ func (t *translator) first(id string) (Segment, int) {
 }
 
 // moment places the time of three elements: date, clock and time code; the latter two are 0 where the segment has none.
-func (t *translator) moment(s Segment, position int, date, clock, code int, where edi.Place) (edi.Moment, bool) {
-	w := edi.Wall{Date: s.Get(date), Place: where}
+func (t *translator) moment(s Segment, position int, date, clock, code int, where codes.Place) (codes.Moment, bool) {
+	w := codes.Wall{Date: s.Get(date), Place: where}
 	if clock > 0 {
 		w.Clock = s.Get(clock)
 	}
@@ -98,7 +98,7 @@ func (t *translator) timed(s Segment, position, date, clock int, err error) bool
 	switch {
 	case err == nil:
 		return true
-	case errors.Is(err, edi.ErrClock):
+	case errors.Is(err, codes.ErrClock):
 		t.fault(s, position, clock, badTime, "%v: correct it", err)
 	default:
 		t.fault(s, position, date, badDate, "%v: correct it", err)
@@ -107,15 +107,15 @@ func (t *translator) timed(s Segment, position, date, clock int, err error) bool
 }
 
 // said is when the document was made, as its group says; where no group says, when it reached us.
-func (t *translator) said() edi.Moment {
+func (t *translator) said() codes.Moment {
 	if gs := t.group.gs; gs.there() {
-		m, err := t.Document(edi.Wall{Date: gs.Get(4), Clock: gs.Get(5)})
+		m, err := t.Document(codes.Wall{Date: gs.Get(4), Clock: gs.Get(5)})
 		if err == nil {
 			return m
 		}
-		return edi.Moment{At: t.msg.ReceivedAt, Note: fmt.Sprintf("GS says %s %s, which %v: the time of reception stands in", adapter.Quote(gs.Get(4)), adapter.Quote(gs.Get(5)), err)}
+		return codes.Moment{At: t.msg.ReceivedAt, Note: fmt.Sprintf("GS says %s %s, which %v: the time of reception stands in", adapter.Quote(gs.Get(4)), adapter.Quote(gs.Get(5)), err)}
 	}
-	return edi.Moment{At: t.msg.ReceivedAt, Note: "no GS says when it was made: the time of reception stands in"}
+	return codes.Moment{At: t.msg.ReceivedAt, Note: "no GS says when it was made: the time of reception stands in"}
 }
 
 // eventID is the document's control numbers: an envelope's, no part of what it says.
@@ -206,8 +206,8 @@ func note(list []avro.KV, k, v string) []avro.KV {
 }
 
 // placeOf is where an N4 is.
-func placeOf(s Segment) edi.Place {
-	p := edi.Place{City: s.Get(1), Region: s.Get(2), Country: s.Get(4)}
+func placeOf(s Segment) codes.Place {
+	p := codes.Place{City: s.Get(1), Region: s.Get(2), Country: s.Get(4)}
 	if len(s.Get(6)) == 5 {
 		p.Locode = s.Get(6)
 	}

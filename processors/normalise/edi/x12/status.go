@@ -7,7 +7,7 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/normalise/adapter"
-	"waybill/processors/normalise/edi"
+	"waybill/processors/normalise/codes"
 )
 
 // status reads a 214: a CarrierStatus per AT7, and one each for AT701 and AT703 where an AT7 has both. References before the
@@ -57,7 +57,7 @@ type statusReader struct {
 type at7 struct {
 	segment   Segment
 	position  int
-	place     edi.Place
+	place     codes.Place
 	spot      avro.Opt[avro.GeoPoint]
 	equipment string
 	stop      avro.Opt[int32]
@@ -114,7 +114,7 @@ func (r *statusReader) at(s Segment, position int) {
 		return
 	}
 	a := &r.pending[n-1]
-	a.place = edi.Place{City: s.Get(1), Region: s.Get(2), Country: s.Get(3)}
+	a.place = codes.Place{City: s.Get(1), Region: s.Get(2), Country: s.Get(3)}
 	if s.Get(4) == "" || s.Get(5) == "" {
 		return
 	}

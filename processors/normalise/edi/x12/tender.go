@@ -7,7 +7,7 @@ import (
 	"waybill/avro"
 	"waybill/processors/model/hops"
 	"waybill/processors/model/ids"
-	"waybill/processors/normalise/edi"
+	"waybill/processors/normalise/codes"
 )
 
 // tender reads a 204: the whole load each time. B2A says whether it is new, changed or cancelled. Where stops name more than
@@ -77,7 +77,7 @@ type tenderReader struct {
 type stop struct {
 	avro.Stop
 	refs  references
-	place edi.Place
+	place codes.Place
 	dates []dated
 }
 
@@ -182,11 +182,11 @@ func (r *tenderReader) date(st *stop, d dated) {
 	}
 	r.load.Remarks = note(r.load.Remarks, key, m.Note)
 	switch meaning {
-	case edi.From:
+	case codes.From:
 		st.WindowFrom = avro.Some(m.At)
-	case edi.To:
+	case codes.To:
 		st.WindowTo = avro.Some(m.At)
-	case edi.Appointment:
+	case codes.Appointment:
 		st.AppointmentAt = avro.Some(m.At)
 	}
 }
@@ -241,7 +241,7 @@ func (t *translator) response() {
 	}
 	said := t.said()
 	if !t.group.gs.there() && b1.Get(3) != "" { // the answer's own day is all there is
-		m, err := t.Document(edi.Wall{Date: b1.Get(3)})
+		m, err := t.Document(codes.Wall{Date: b1.Get(3)})
 		if t.timed(b1, position, 3, 3, err) {
 			said = m
 		}

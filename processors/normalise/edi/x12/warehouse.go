@@ -6,7 +6,7 @@ import (
 	"waybill/avro"
 	"waybill/processors/model/hops"
 	"waybill/processors/model/ids"
-	"waybill/processors/normalise/edi"
+	"waybill/processors/normalise/codes"
 )
 
 // node is a level of an 856's hierarchy: S shipment, O order, T tare, P pack, I item.
@@ -58,7 +58,7 @@ type noticeReader struct {
 	trailer string
 	party   string
 	from    string // place it ships from
-	place   edi.Place
+	place   codes.Place
 	date    dated
 	orders  []string            // in the order of the message
 	units   map[string][]string // by order; under "" those of no order
@@ -144,12 +144,12 @@ func (r *noticeReader) tie() {
 }
 
 // shipped is when it left, DTM 011, or else the notice's own time. A day that its DTM spoils is at fault.
-func (r *noticeReader) shipped(bsn Segment, position int) (edi.Moment, bool) {
+func (r *noticeReader) shipped(bsn Segment, position int) (codes.Moment, bool) {
 	if r.date.position > 0 {
 		return r.t.moment(r.date.segment, r.date.position, 2, 3, 4, r.place)
 	}
 	if r.t.need(bsn, position, 3, "the day of the notice") == "" {
-		return edi.Moment{}, false
+		return codes.Moment{}, false
 	}
 	return r.t.moment(bsn, position, 3, 4, 0, r.place)
 }
@@ -207,12 +207,12 @@ type parties struct {
 	party string
 	n1    Segment
 	id    map[string]string
-	place map[string]edi.Place
+	place map[string]codes.Place
 }
 
 func (p *parties) segment(s Segment) {
 	if p.id == nil {
-		p.id, p.place = map[string]string{}, map[string]edi.Place{}
+		p.id, p.place = map[string]string{}, map[string]codes.Place{}
 	}
 	switch s.ID() {
 	case "N1":
@@ -224,13 +224,13 @@ func (p *parties) segment(s Segment) {
 }
 
 // warehouse is where it ships from.
-func (p *parties) warehouse() (string, edi.Place) {
+func (p *parties) warehouse() (string, codes.Place) {
 	for _, q := range []string{"WH", "SF"} {
 		if _, ok := p.id[q]; ok {
 			return p.id[q], p.place[q]
 		}
 	}
-	return "", edi.Place{}
+	return "", codes.Place{}
 }
 
 // warehouseOrder reads a 940: the order as the depositor releases it to the warehouse. Requested days are midnight at the
@@ -397,7 +397,7 @@ func (r *adviceReader) shipped(s Segment, position int) {
 func (r *adviceReader) tell(w06 Segment, position int) {
 	t, e := r.t, r.event
 	place, where := r.p.warehouse()
-	var m edi.Moment
+	var m codes.Moment
 	ok := true
 	if r.date.position > 0 {
 		m, ok = t.moment(r.date.segment, r.date.position, 2, 4, 5, where)

@@ -1,4 +1,4 @@
-package edi_test
+package codes_test
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"waybill/avro"
-	"waybill/processors/normalise/edi"
+	"waybill/processors/normalise/codes"
 )
 
 func folder(t *testing.T, files map[string]string) string {
@@ -24,7 +24,7 @@ func folder(t *testing.T, files map[string]string) string {
 
 // The most specific table decides, code by code: partner before version, the operator's own before one that ships.
 func TestPrecedence(t *testing.T) {
-	all, err := edi.New(folder(t, map[string]string{
+	all, err := codes.New(folder(t, map[string]string{
 		"a.yaml": `{partner: p, codes: {214/AT7-01: {X1: ETA}}}`, "b.json": `{"partner": "p", "version": "005", "codes": {"214/AT7-01": {"X1": "DELAYED"}}}`,
 		"c.yaml": `{codes: {214/AT7-01: {D1: RETURNED, XB: ACCEPTED}}}`, "d.yaml": `{partner: ustranscom, codes: {214/AT7-01: {XB: RETURNED}}, currency: USD}`, "notes.txt": "no table",
 	}))
@@ -51,30 +51,35 @@ func TestPrecedence(t *testing.T) {
 func TestFaultsOfTables(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"{codes: {214/AT7-99: {X1: ETA}}}", `codes: no adapter asks for "214/AT7-99"`},
+		{"{codes: {epcis/bizstep: {}}}", `codes: no adapter asks for "epcis/bizstep"`},
 		{"{codes: {214/AT7-01: {X1: LUNCH}}}", `codes.214/AT7-01.X1: "LUNCH" is nothing that this element can mean`},
 		{"{zones: {US/TN: Nashville}}", `zones.US/TN: "Nashville" is no IANA zone and no offset such as -05:00`},
 		{"{zone: \"+25:00\"}", "zone: "}, {"{time_codes: {ET: here}}", "time_codes.ET"}, {"{shape: round}", "it is no code table"}, {"[", "it is no code table"},
 	} {
-		if _, err := edi.Parse([]byte(c.in)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := codes.Parse([]byte(c.in)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v", c.in, err)
 		}
 	}
-	_, err := edi.New(folder(t, map[string]string{"a.yaml": "{partner: p}", "b.yaml": "{partner: p}"}))
-	if err == nil || !strings.Contains(err.Error(), "another table of the folder is for them too") {
+	_, err := codes.New(folder(t, map[string]string{"a.yaml": "{partner: p, codes: {214/AT7-01: {X1: ETA}}}", "b.yaml": "{partner: p, codes: {214/AT7-01: {X3: ETA}, 990/B1-04: {A: ACCEPTED}}}"}))
+	if err == nil || !strings.Contains(err.Error(), "another table of the folder says codes.214/AT7-01 for them too") {
 		t.Errorf("two tables for one partner give %v", err)
 	}
-	if _, err := edi.New(t.TempDir() + "/gone"); err == nil || !strings.Contains(err.Error(), "list code tables of") {
+	apart := map[string]string{"a.yaml": "{partner: p, codes: {214/AT7-01: {X1: ETA}}}", "b.yaml": "{partner: p, zone: UTC, codes: {epcis/bizStep: {picking: PICKED}}}"}
+	if _, err := codes.New(folder(t, apart)); err != nil {
+		t.Errorf("a partner's codes of two standards in two files give %v", err)
+	}
+	if _, err := codes.New(t.TempDir() + "/gone"); err == nil || !strings.Contains(err.Error(), "list code tables of") {
 		t.Errorf("a folder that is not there gives %v", err)
 	}
 }
 
 // When a document was made is read in the tables' document_zone, and says so; what happened to freight never is.
 func TestDocumentsAndFreight(t *testing.T) {
-	all, err := edi.New("")
+	all, err := codes.New("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := edi.Wall{Date: "20260105", Clock: "0930"}
+	w := codes.Wall{Date: "20260105", Clock: "0930"}
 	if m, err := all.For("p", "").Document(w); err != nil || !m.Placed() || m.At.Time().Hour() != 9 || !strings.Contains(m.Note, "read as UTC, the tables' document_zone") {
 		t.Errorf("got %+v, %v", m, err)
 	}
@@ -84,15 +89,15 @@ func TestDocumentsAndFreight(t *testing.T) {
 }
 
 func TestWallTimes(t *testing.T) {
-	all, _ := edi.New("")
+	all, _ := codes.New("")
 	for _, c := range []struct {
 		date, clock string
 		want        error
 	}{
-		{"20260105", "0930", nil}, {"700105", "0930", edi.ErrDate}, {"710105", "0930", nil}, {"20260230", "", edi.ErrDate}, {"2026-01-05", "", edi.ErrDate}, {"", "", edi.ErrDate},
-		{"20260105", "2400", edi.ErrClock}, {"20260105", "93", edi.ErrClock}, {"20260105", "09301", edi.ErrClock}, {"20260105", "+930", edi.ErrClock}, {"20260105", "09305999", nil},
+		{"20260105", "0930", nil}, {"700105", "0930", codes.ErrDate}, {"710105", "0930", nil}, {"20260230", "", codes.ErrDate}, {"2026-01-05", "", codes.ErrDate}, {"", "", codes.ErrDate},
+		{"20260105", "2400", codes.ErrClock}, {"20260105", "93", codes.ErrClock}, {"20260105", "09301", codes.ErrClock}, {"20260105", "+930", codes.ErrClock}, {"20260105", "09305999", nil},
 	} {
-		if _, err := all.For("", "").Moment(edi.Wall{Date: c.date, Clock: c.clock, Code: "UT"}); !errors.Is(err, c.want) {
+		if _, err := all.For("", "").Moment(codes.Wall{Date: c.date, Clock: c.clock, Code: "UT"}); !errors.Is(err, c.want) {
 			t.Errorf("%s %s: got %v", c.date, c.clock, err)
 		}
 	}

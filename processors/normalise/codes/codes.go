@@ -1,8 +1,9 @@
-// Package edi holds what the adapters of X12 and EDIFACT share: code tables that are data, and local times.
+// Package codes says what the codes of partners mean, and where their clocks hang: tables that are data, shared by all adapters of
+// standards with codes.
 //
-// A code means what its partner means by it. Tables are files, keyed by partner, set and element, code and version; those
+// A code means what its partner means by it. Tables are files, keyed by partner, element, code and version; those
 // that ship with the binary lie in tables/, an operator's own in a folder beside.
-package edi
+package codes
 
 import (
 	"bytes"
@@ -12,7 +13,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -20,13 +20,14 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"waybill/avro"
+	"waybill/processors/normalise/adapter"
 )
 
-// Table is one file: what a partner's codes mean. See tables/standard.yaml.
+// Table is one file: what a partner's codes mean. See tables/edi.yaml.
 type Table struct {
 	Partner      string                       `yaml:"partner"`       // as partner messages name it; empty: whoever has no table of his own that says otherwise
-	Version      string                       `yaml:"version"`       // beginning of GS08 or of the EDIFACT version: 005010; empty: all
-	Codes        map[string]map[string]string `yaml:"codes"`         // by SET/ELEMENT, then by code
+	Version      string                       `yaml:"version"`       // how the version of the standard begins: 005010 of X12, 2 of EPCIS; empty: all
+	Codes        map[string]map[string]string `yaml:"codes"`         // by STANDARD/ELEMENT or SET/ELEMENT, then by code
 	Zone         string                       `yaml:"zone"`          // of the partner's local times, where neither message nor place says
 	DocumentZone string                       `yaml:"document_zone"` // of the times at which documents were made
 	TimeCodes    map[string]string            `yaml:"time_codes"`    // IANA name or ±hh:mm, empty: the place's
@@ -53,6 +54,20 @@ var words = map[string]func(string) bool{
 	"iftsta/STS":     known(avro.ParseMilestoneCode),
 	"iftsta/RFF":     known(avro.ParseIdentifierKind),
 	"iftsta/LOC-DTM": known(avro.ParseMilestoneCode),
+
+	"epcis/bizStep":        known(avro.ParseMilestoneCode),
+	"epcis/disposition":    known(avro.ParseMilestoneCode),
+	"epcis/bizTransaction": known(avro.ParseIdentifierKind),
+	"epcis/system":         known(avro.ParseSourceSystem),
+	"epcis/issuer":         anything,
+	"dcsa/transport":       known(avro.ParseMilestoneCode),
+	"dcsa/equipment":       known(avro.ParseMilestoneCode),
+	"dcsa/shipment":        known(avro.ParseMilestoneCode),
+	"dcsa/reference":       known(avro.ParseIdentifierKind),
+	"dcsa/issuer":          anything,
+	"otm5/status":          known(avro.ParseLoadEvent),
+	"otm5/lifecycle":       known(avro.ParseClassifier),
+	"otm5/action":          known(avro.ParseMilestoneCode),
 }
 
 // What a date of a 204 is of a stop's time window.
@@ -65,6 +80,8 @@ const (
 func known[T any](parse func(string) (T, bool)) func(string) bool {
 	return func(s string) bool { _, ok := parse(s); return ok }
 }
+
+func anything(string) bool { return true }
 
 func oneOf(list ...string) func(string) bool {
 	return func(s string) bool { return slices.Contains(list, s) }
@@ -83,10 +100,10 @@ func New(dir string) (*Tables, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the code tables that ship with the binary: %w", err)
 	}
-	errs := t.add(within, "shipped")
+	errs := adapter.ReadFolder(within, "code table", "shipped", t.take)
 	if dir != "" {
 		own := &Tables{} // the operator's file for a partner stands beside the one that ships, and before it
-		errs = append(errs, own.add(os.DirFS(dir), dir)...)
+		errs = append(errs, adapter.ReadFolder(os.DirFS(dir), "code table", dir, own.take)...)
 		t.list = append(own.list, t.list...)
 	}
 	slices.SortStableFunc(t.list, func(a, b *Table) int { return b.rank() - a.rank() })
@@ -102,37 +119,39 @@ func (t *Table) rank() int {
 	return n
 }
 
-func (t *Tables) add(from fs.FS, where string) []error {
-	entries, err := fs.ReadDir(from, ".")
-	if err != nil {
-		return []error{fmt.Errorf("list code tables of %s: %w", where, err)}
-	}
-	var errs []error
-	for _, e := range entries {
-		if !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(e.Name())) {
-			continue
-		}
-		if err := t.read(from, e.Name()); err != nil {
-			errs = append(errs, fmt.Errorf("read code table %s/%s: %w", where, e.Name(), err))
-		}
-	}
-	return errs
-}
-
-func (t *Tables) read(from fs.FS, name string) error {
-	raw, err := fs.ReadFile(from, name)
-	if err != nil {
-		return err
-	}
+func (t *Tables) take(raw []byte) error {
 	table, err := Parse(raw)
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(t.list, func(o *Table) bool { return o.Partner == table.Partner && o.Version == table.Version }) {
-		return fmt.Errorf("partner %q, version %q: another table of the folder is for them too: make one of the two", table.Partner, table.Version)
+	for _, o := range t.list {
+		if what := table.overlap(o); o.Partner == table.Partner && o.Version == table.Version && what != "" {
+			return fmt.Errorf("partner %q, version %q: another table of the folder says %s for them too: say it in one of the two", table.Partner, table.Version, what)
+		}
 	}
 	t.list = append(t.list, table)
 	return nil
+}
+
+// overlap names something that both tables say, and of which neither could count more.
+func (t *Table) overlap(o *Table) string {
+	for _, element := range slices.Sorted(maps.Keys(t.Codes)) {
+		if o.Codes[element] != nil {
+			return "codes." + element
+		}
+	}
+	for _, x := range []struct {
+		name string
+		both bool
+	}{
+		{"zone", t.Zone != "" && o.Zone != ""}, {"document_zone", t.DocumentZone != "" && o.DocumentZone != ""}, {"currency", t.Currency != "" && o.Currency != ""},
+		{"time_codes", t.TimeCodes != nil && o.TimeCodes != nil}, {"zones", t.Zones != nil && o.Zones != nil},
+	} {
+		if x.both {
+			return x.name
+		}
+	}
+	return ""
 }
 
 // Parse reads and checks one table. It reports every fault at once; keys that it does not know are faults.
