@@ -72,7 +72,7 @@ func terminate(t *testing.T, p *process) {
 func ended(t *testing.T, p *process) error {
 	t.Helper()
 	done := make(chan error, 1)
-	go func() { done <- p.cmd.Wait() }()
+	go func() { done <- p.wait() }()
 	select {
 	case err := <-done:
 		return err

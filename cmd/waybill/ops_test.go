@@ -118,7 +118,7 @@ func TestRunShowsHowItStands(t *testing.T) {
 		waitFor(t, ctx, want, func() bool { _, body := look(url + "/metrics"); return strings.Contains(body, want) })
 	}
 	second := running(t, "--sink=false", "--set", "ops.listen="+strings.TrimPrefix(url, "http://"))
-	if err := second.cmd.Wait(); err == nil || !strings.Contains(second.said.String(), "is in use") {
+	if err := second.wait(); err == nil || !strings.Contains(second.said.String(), "is in use") {
 		t.Errorf("a second process at the same address: %v, it said\n%s", err, second.said)
 	}
 	p.stop(t)

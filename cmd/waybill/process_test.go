@@ -19,7 +19,8 @@ import (
 // process is a waybill of its own, as the operating system sees it.
 type process struct {
 	cmd  *exec.Cmd
-	said *talk // standard error
+	said *talk        // standard error
+	wait func() error // waits for its end, and says the same to all who ask
 }
 
 // talk is what a process says while it runs.
@@ -50,14 +51,13 @@ func spawn(t *testing.T, out io.Writer, env []string, args ...string) *process {
 	p := &process{cmd: exec.Command(exe, args...), said: &talk{}}
 	p.cmd.Env = append(append(os.Environ(), asBinary+"=1", "WAYBILL_OPS_LISTEN=127.0.0.1:0"), env...)
 	p.cmd.Stdout, p.cmd.Stderr = out, p.said
+	p.wait = sync.OnceValue(p.cmd.Wait)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if p.cmd.ProcessState == nil {
-			_ = p.cmd.Process.Kill()
-			_ = p.cmd.Wait()
-		}
+		_ = p.cmd.Process.Kill() // it may have ended
+		_ = p.wait()
 		if t.Failed() {
 			t.Logf("waybill %s said:\n%s", strings.Join(args, " "), p.said)
 		}
@@ -71,7 +71,7 @@ func (p *process) kill(t *testing.T) {
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = p.cmd.Wait() // it says that it was killed
+	_ = p.wait() // it says that it was killed
 }
 
 // stop asks the process to end and says whether it ended well.
@@ -80,7 +80,7 @@ func (p *process) stop(t *testing.T) {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.cmd.Wait(); err != nil {
+	if err := p.wait(); err != nil {
 		t.Errorf("after SIGTERM: %v", err)
 	}
 }
