@@ -47,7 +47,7 @@ A file holds a record a line, as JSON with topic, key, record type, the time of 
 	f.DurationVar(&m.PositionEvery, "position-every", m.PositionEvery, "how often devices report, 10s to 1m")
 	f.Float64Var(&m.times, "damage", 1, "all rates of damage times this; 0 does none")
 	f.StringToStringVar(&m.rates, "rate", nil, "one rate of damage, such as cross-dock=0.5")
-	f.Float64Var(&m.speed, "speed", 0, "how much faster than the clock (1440: a day in a minute); 0 is as fast as it goes")
+	f.Float64Var(&m.speed, "speed", 0, "how much faster than the clock (1440: a day in a minute; silences of more than an hour are cut short); 0 is as fast as it goes")
 	f.StringVar(&m.out, "out", "", "file to write instead of sending to Kafka; - is standard output")
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
 		w, err := m.make()
@@ -126,12 +126,9 @@ func (a *app) write(ctx context.Context, m made, w *world.World) (err error) {
 func (a *app) each(ctx context.Context, m made, w *world.World, give func(world.Delivery) error) error {
 	ph := show.NewProgress(a.err).Start("world", -1)
 	var n int64
-	begin, first := time.Now(), time.Time{}
+	p := pace{speed: m.speed, begin: time.Now()}
 	for d := range w.Deliveries() {
-		if first.IsZero() {
-			first = d.DeliverAt
-		}
-		if err := until(ctx, begin, d.DeliverAt.Sub(first), m.speed); err != nil {
+		if err := p.wait(ctx, d.DeliverAt); err != nil {
 			return fmt.Errorf("world: stopped after %d records: %w", n, err)
 		}
 		if err := give(d); err != nil {
@@ -144,12 +141,27 @@ func (a *app) each(ctx context.Context, m made, w *world.World, give func(world.
 	return nil
 }
 
-// until waits until so much of the world's time has passed at a speed.
-func until(ctx context.Context, begin time.Time, passed time.Duration, speed float64) error {
-	if speed == 0 {
+// longestSilence is what is waited for at most, of the world's time. Some word comes weeks after all else.
+const longestSilence = time.Hour
+
+// pace makes the world's time pass at a speed.
+type pace struct {
+	speed  float64
+	begin  time.Time     // by our clock
+	passed time.Duration // of the world's time since then, long silences cut
+	last   time.Time     // of the world; zero before the first delivery
+}
+
+// wait waits until a delivery is due.
+func (p *pace) wait(ctx context.Context, at time.Time) error {
+	if p.speed == 0 {
 		return ctx.Err()
 	}
-	wait := time.Until(begin.Add(time.Duration(float64(passed) / speed)))
+	if !p.last.IsZero() {
+		p.passed += min(at.Sub(p.last), longestSilence)
+	}
+	p.last = at
+	wait := time.Until(p.begin.Add(time.Duration(float64(p.passed) / p.speed)))
 	if wait <= 0 {
 		return ctx.Err()
 	}

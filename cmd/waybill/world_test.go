@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"waybill/avro"
@@ -52,12 +54,28 @@ func TestWorldToAFile(t *testing.T) {
 	}
 }
 
-// A day at 86,400,000 times the clock is a millisecond; standing still is noticed by what has not come.
+// A day of a word every ten minutes takes a minute at 1440 times the clock. A month of silence behind it takes what an hour does.
 func TestWorldKeepsTime(t *testing.T) {
-	begin := time.Now()
-	if err := until(t.Context(), begin, 24*time.Hour, 86_400_000); err != nil || time.Since(begin) < time.Millisecond {
-		t.Errorf("%v after %v", err, time.Since(begin))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p, day := pace{speed: 1440, begin: time.Now()}, time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+		begin := time.Now()
+		for at := time.Duration(0); at <= 24*time.Hour; at += 10 * time.Minute {
+			if err := p.wait(t.Context(), day.Add(at)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(begin); took != time.Minute {
+			t.Errorf("a day took %v", took)
+		}
+		if err := p.wait(t.Context(), day.AddDate(0, 1, 0)); err != nil || time.Since(begin) != time.Minute+2500*time.Millisecond {
+			t.Errorf("%v after %v", err, time.Since(begin))
+		}
+		stopped, stop := context.WithCancel(t.Context())
+		stop()
+		if err := p.wait(stopped, day.AddDate(0, 2, 0)); err == nil {
+			t.Error("what is stopped goes on")
+		}
+	})
 }
 
 func TestWorldRefuses(t *testing.T) {
