@@ -59,7 +59,7 @@ func New(cfg Config) stream.Spec {
 				facts:  stream.MapOf[avro.Fact](b, "fact"),
 				load:   stream.ValueOf[avro.LoadState](b, "load"),
 				told:   stream.MapOf[avro.Told](b, "told"),
-				places: stream.TableOf[avro.Place](b, "place"),
+				places: stream.TableOf[avro.Place](b, "place", stream.Migrated(2, migratePlace)),
 				needs:  stream.IndexOf(b, "needs"),
 				fences: fences{},
 			}

@@ -15,6 +15,18 @@ type site struct {
 	fence *fence.Fence
 }
 
+// migratePlace reads a place of before there were fences but circles.
+func migratePlace(_ byte, old []byte, into avro.Record) error {
+	var was avro.Place1
+	if err := was.Decode(old); err != nil {
+		return err
+	}
+	*into.(*avro.Place) = avro.Place{
+		Tenant: was.Tenant, PlaceID: was.PlaceID, Name: was.Name, Location: was.Location, RadiusM: was.RadiusM, TimeZone: was.TimeZone, Version: was.Version,
+	}
+	return nil
+}
+
 // known gives the places of the stops that reference data has.
 func (st state) known(tenant string, stops []avro.Stop) ([]site, error) {
 	var out []site

@@ -60,3 +60,14 @@ func TestFencesAreKeptByContent(t *testing.T) {
 		t.Errorf("a corrected fence is not the one that was kept (%v)", err)
 	}
 }
+
+func TestPlacesOfVersion1AreCircles(t *testing.T) {
+	was := avro.Place1{Tenant: "acme", PlaceID: "A", Name: "yard", Location: avro.GeoPoint{LatE6: 1, LonE6: 2}, RadiusM: 100, TimeZone: "UTC", Version: 3}
+	var got avro.Place
+	if err := migratePlace(1, was.Append(nil), &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := (avro.Place{Tenant: "acme", PlaceID: "A", Name: "yard", Location: avro.GeoPoint{LatE6: 1, LonE6: 2}, RadiusM: 100, TimeZone: "UTC", Version: 3}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
