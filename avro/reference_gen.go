@@ -5,7 +5,8 @@ package avro
 import "slices"
 import "strings"
 
-// A place with its geofence, as a circle. Fanned out into every inbox partition that needs it.
+// A place with its geofence: a circle, a polygon or a corridor. Fanned out into every inbox partition that
+// needs it.
 //
 // Avro: waybill.reference.Place.
 type Place struct {
@@ -15,14 +16,19 @@ type Place struct {
 	PlaceID string
 	// Name for people.
 	Name string
-	// Centre of the geofence.
+	// Where it is: the centre of a circle, some point in or near another fence.
 	Location GeoPoint
-	// Radius of the geofence in metres.
+	// Radius of the circle in metres; not looked at where there is a fence.
 	RadiusM int32
 	// IANA zone; gives local times without a zone their instant.
 	TimeZone string
 	// Highest version stands.
 	Version int64
+	// WKT in degrees of WGS 84, longitude first: POLYGON((lon lat, …), (a hole)) or LINESTRING(lon lat, …)
+	// with width_m. Empty: the circle.
+	Fence string
+	// Width of the corridor along a LINESTRING in metres, half of it to each side.
+	WidthM int32
 }
 
 // Decode implements [Record].
@@ -54,7 +60,7 @@ func (*Place) AvroName() string { return "waybill.reference.Place" }
 
 // AvroSchema implements [Record].
 func (*Place) AvroSchema() string {
-	return `{"type":"record","name":"Place","namespace":"waybill.reference","doc":"A place with its geofence, as a circle. Fanned out into every inbox partition that needs it.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"place_id","type":"string","doc":"GLN or own place id."},{"name":"name","type":"string","default":"","doc":"Name for people."},{"name":"location","type":{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]},"doc":"Centre of the geofence."},{"name":"radius_m","type":"int","doc":"Radius of the geofence in metres."},{"name":"time_zone","type":"string","default":"UTC","doc":"IANA zone; gives local times without a zone their instant."},{"name":"version","type":"long","default":1,"doc":"Highest version stands."}]}`
+	return `{"type":"record","name":"Place","namespace":"waybill.reference","doc":"A place with its geofence: a circle, a polygon or a corridor. Fanned out into every inbox partition that needs it.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"place_id","type":"string","doc":"GLN or own place id."},{"name":"name","type":"string","default":"","doc":"Name for people."},{"name":"location","type":{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]},"doc":"Where it is: the centre of a circle, some point in or near another fence."},{"name":"radius_m","type":"int","doc":"Radius of the circle in metres; not looked at where there is a fence."},{"name":"time_zone","type":"string","default":"UTC","doc":"IANA zone; gives local times without a zone their instant."},{"name":"version","type":"long","default":1,"doc":"Highest version stands."},{"name":"fence","type":"string","default":"","doc":"WKT in degrees of WGS 84, longitude first: POLYGON((lon lat, …), (a hole)) or LINESTRING(lon lat, …) with width_m. Empty: the circle."},{"name":"width_m","type":"int","default":0,"doc":"Width of the corridor along a LINESTRING in metres, half of it to each side."}]}`
 }
 
 func (r *Place) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -88,6 +94,13 @@ func (r *Place) decodeAt(s string, i int) int {
 		r.TimeZone, i = readString(s, i)
 	}
 	r.Version, i = readLong(s, i)
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Fence, i = s[i+1:n], n
+	} else {
+		r.Fence, i = readString(s, i)
+	}
+	r.WidthM, i = readInt(s, i)
 	return i
 }
 
@@ -100,6 +113,8 @@ func (r *Place) Append(b []byte) []byte {
 	b = appendLong(b, int64(r.RadiusM))
 	b = appendString(b, r.TimeZone)
 	b = appendLong(b, int64(r.Version))
+	b = appendString(b, r.Fence)
+	b = appendLong(b, int64(r.WidthM))
 	return b
 }
 
@@ -110,6 +125,7 @@ func (r *Place) Clone() Place {
 	c.PlaceID = strings.Clone(c.PlaceID)
 	c.Name = strings.Clone(c.Name)
 	c.TimeZone = strings.Clone(c.TimeZone)
+	c.Fence = strings.Clone(c.Fence)
 	return c
 }
 
@@ -129,6 +145,10 @@ func (r *Place) planField(k int, s string, i int, rd *Read) int {
 		return planString(&r.TimeZone, s, i, rd)
 	case 6:
 		return planLong(&r.Version, s, i, rd)
+	case 7:
+		return planString(&r.Fence, s, i, rd)
+	case 8:
+		return planInt(&r.WidthM, s, i, rd)
 	}
 	panic("avro: plan of another record")
 }
@@ -141,6 +161,10 @@ func (r *Place) setDefault(k int) {
 		r.TimeZone = "UTC"
 	case 6:
 		r.Version = 1
+	case 7:
+		r.Fence = ""
+	case 8:
+		r.WidthM = 0
 	}
 }
 

@@ -647,6 +647,145 @@ func (r *ResolveNode1) setDefault(k int) {
 	}
 }
 
+// A place as loads kept it in version 1.
+//
+// Avro: waybill.state.Place1.
+type Place1 struct {
+	// Whose data this is.
+	Tenant string
+	// GLN or own place id.
+	PlaceID string
+	// Name for people.
+	Name string
+	// Centre of the geofence.
+	Location GeoPoint
+	// Radius of the geofence in metres.
+	RadiusM int32
+	// IANA zone.
+	TimeZone string
+	// Highest version stands.
+	Version int64
+}
+
+// Decode implements [Record].
+func (r *Place1) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.Place1", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Place1) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.state.Place1", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Place1) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.Place1", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Place1) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.state.Place1", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Place1) AvroName() string { return "waybill.state.Place1" }
+
+// AvroSchema implements [Record].
+func (*Place1) AvroSchema() string {
+	return `{"type":"record","name":"Place1","namespace":"waybill.state","doc":"A place as loads kept it in version 1.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"place_id","type":"string","doc":"GLN or own place id."},{"name":"name","type":"string","default":"","doc":"Name for people."},{"name":"location","type":{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]},"doc":"Centre of the geofence."},{"name":"radius_m","type":"int","doc":"Radius of the geofence in metres."},{"name":"time_zone","type":"string","default":"UTC","doc":"IANA zone."},{"name":"version","type":"long","default":1,"doc":"Highest version stands."}]}`
+}
+
+func (r *Place1) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Place1) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Tenant, i = s[i+1:n], n
+	} else {
+		r.Tenant, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.PlaceID, i = s[i+1:n], n
+	} else {
+		r.PlaceID, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Name, i = s[i+1:n], n
+	} else {
+		r.Name, i = readString(s, i)
+	}
+	i = r.Location.decodeAt(s, i)
+	r.RadiusM, i = readInt(s, i)
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.TimeZone, i = s[i+1:n], n
+	} else {
+		r.TimeZone, i = readString(s, i)
+	}
+	r.Version, i = readLong(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *Place1) Append(b []byte) []byte {
+	b = appendString(b, r.Tenant)
+	b = appendString(b, r.PlaceID)
+	b = appendString(b, r.Name)
+	b = r.Location.Append(b)
+	b = appendLong(b, int64(r.RadiusM))
+	b = appendString(b, r.TimeZone)
+	b = appendLong(b, int64(r.Version))
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Place1) Clone() Place1 {
+	c := *r
+	c.Tenant = strings.Clone(c.Tenant)
+	c.PlaceID = strings.Clone(c.PlaceID)
+	c.Name = strings.Clone(c.Name)
+	c.TimeZone = strings.Clone(c.TimeZone)
+	return c
+}
+
+func (r *Place1) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Tenant, s, i, rd)
+	case 1:
+		return planString(&r.PlaceID, s, i, rd)
+	case 2:
+		return planString(&r.Name, s, i, rd)
+	case 3:
+		return r.Location.plan(s, i, rd)
+	case 4:
+		return planInt(&r.RadiusM, s, i, rd)
+	case 5:
+		return planString(&r.TimeZone, s, i, rd)
+	case 6:
+		return planLong(&r.Version, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Place1) setDefault(k int) {
+	switch k {
+	case 2:
+		r.Name = ""
+	case 5:
+		r.TimeZone = "UTC"
+	case 6:
+		r.Version = 1
+	}
+}
+
 // An entry of a node's index of facts by the time they held. Its name begins with when; what ends late stands
 // apart.
 //

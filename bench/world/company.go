@@ -20,6 +20,7 @@ type place struct {
 	city   string
 	at     orb.Point
 	radius int32
+	shape  shape
 }
 
 type customer struct {
@@ -63,6 +64,7 @@ func (w *World) layOutPlaces() {
 				id: gln(n), radius: int32(whole(r, 150, 400)), city: pick(r, cities),
 				at: displaced(centre, (float64(col-side/2)+uniform(r, -0.18, 0.18))*cell, (float64(row-side/2)+uniform(r, -0.18, 0.18))*cell),
 			}
+			p.shape = shapeOf(n, w.source("fence", n), float64(p.radius))
 			if (row+col)%5 == 0 {
 				p.name = fmt.Sprintf("%s warehouse %d", p.city, n+1)
 				w.warehouses = append(w.warehouses, p)

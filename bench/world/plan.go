@@ -235,6 +235,9 @@ func (p *planner) visit(l *load, s *stop) {
 		turn := p.w.source("edge", l.index, s.seq).Float64() * 2 * math.Pi
 		s.spot = displaced(s.place.at, edge*float64(s.place.radius)*math.Cos(turn), edge*float64(s.place.radius)*math.Sin(turn))
 	}
+	if drawn := s.place.shape; drawn.drawn() {
+		s.spot = drawn.spot(p.w.source("spot", l.index, s.seq), s.place, s.noisy)
+	}
 	s.inbound = p.drive(s.spot)
 	if n := len(p.d.stops); n > 0 {
 		p.d.stops[n-1].outbound = s.inbound

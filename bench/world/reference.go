@@ -19,7 +19,7 @@ func (w *World) reference() []Delivery {
 	}
 	for _, places := range [][]place{w.warehouses, w.sites} {
 		for _, p := range places {
-			say(topics.Places, &avro.Place{Tenant: w.cfg.Tenant, PlaceID: p.id, Name: p.name, Location: geoPoint(p.at), RadiusM: p.radius, TimeZone: "America/Chicago", Version: 1}, p.id)
+			say(topics.Places, p.fenced(&avro.Place{Tenant: w.cfg.Tenant, PlaceID: p.id, Name: p.name, Location: geoPoint(p.at), RadiusM: p.radius, TimeZone: "America/Chicago", Version: 1}), p.id)
 		}
 	}
 	say(topics.ServiceLevels, w.truckload(), serviceLevel)

@@ -93,7 +93,7 @@ func standsAt(track []avro.Position, p avro.Place, during window) (first, last t
 	var from, to avro.Position
 	for _, fix := range track {
 		at := fix.DeviceAt.Time()
-		if !during.covers(at) || geo.DistanceHaversine(pointOf(fix.LatE6, fix.LonE6), pointOf(p.Location.LatE6, p.Location.LonE6)) > float64(p.RadiusM) {
+		if !during.covers(at) || !holds(p, pointOf(fix.LatE6, fix.LonE6)) {
 			continue
 		}
 		if from.DeviceID == "" || geo.DistanceHaversine(pointOf(fix.LatE6, fix.LonE6), pointOf(from.LatE6, from.LonE6)) > 12 {

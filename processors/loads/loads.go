@@ -12,6 +12,7 @@ import (
 	"waybill/avro"
 	"waybill/processors/model/facts"
 	"waybill/processors/model/factset"
+	"waybill/processors/model/fence"
 	"waybill/processors/model/ids"
 	"waybill/processors/stream"
 	"waybill/topics"
@@ -45,6 +46,7 @@ type state struct {
 	told   *stream.Map[avro.Told, *avro.Told]
 	places *stream.Map[avro.Place, *avro.Place]
 	needs  *stream.Index
+	fences fences
 }
 
 // New declares the stage.
@@ -57,8 +59,9 @@ func New(cfg Config) stream.Spec {
 				facts:  stream.MapOf[avro.Fact](b, "fact"),
 				load:   stream.ValueOf[avro.LoadState](b, "load"),
 				told:   stream.MapOf[avro.Told](b, "told"),
-				places: stream.TableOf[avro.Place](b, "place"),
+				places: stream.TableOf[avro.Place](b, "place", stream.Migrated(2, migratePlace)),
 				needs:  stream.IndexOf(b, "needs"),
+				fences: fences{},
 			}
 		},
 		Inputs:  []stream.Input[state]{stream.On(cfg.onFact), stream.On(onPlace)},
@@ -75,7 +78,7 @@ func (c Config) onFact(_ context.Context, key string, ev stream.Event[avro.Fact]
 	if !factset.Put(st.facts, ev.Value) {
 		return stream.Emits{}, nil
 	}
-	return c.tell(tenant, load, st), nil
+	return c.tell(tenant, load, st)
 }
 
 // onPlace takes in reference data; the loads whose stops are there are swept.
@@ -84,6 +87,9 @@ func onPlace(_ context.Context, _ string, ev stream.Event[avro.Place], st state)
 	key := placeKey(ev.Value.Tenant, ev.Value.PlaceID)
 	if known, ok := st.places.Get(key); ok && known.Version > ev.Value.Version {
 		return out, nil
+	}
+	if _, err := fence.Of(ev.Value); err != nil {
+		return out, fault.Poisoned("BAD_GEOFENCE", fmt.Errorf("place %q: %w", ev.Value.PlaceID, err))
 	}
 	*st.places.Edit(key) = ev.Value.Clone()
 	out.Sweep(key)
@@ -97,22 +103,26 @@ func (c Config) onPlaceChanged(_ context.Context, key, _ string, _ time.Time, st
 	if err != nil {
 		return stream.Emits{}, fmt.Errorf("sweep load: %w", err)
 	}
-	return c.tell(tenant, load, st), nil
+	return c.tell(tenant, load, st)
 }
 
 // tell derives the load anew and tells each shipment whose view of it changed.
-func (c Config) tell(tenant string, load avro.Identifier, st state) stream.Emits {
+func (c Config) tell(tenant string, load avro.Identifier, st state) (stream.Emits, error) {
 	m := gather(slices.Collect(factset.Standing(st.facts)))
 	depend(tenant, m, st)
-	stops := c.matched(tenant, m, st)
 	var out stream.Emits
+	places, err := st.known(tenant, m.stops)
+	if err != nil {
+		return out, fmt.Errorf("match stays of load %q: %w", load.Value, err)
+	}
+	stops := c.matched(tenant, m, places)
 	aboard := m.aboard()
 	for _, a := range aboard {
 		view := m.view(tenant, load, a, stops)
 		st.emit(&out, ids.Key(tenant, a.shipment), view)
 	}
 	st.leave(&out, tenant, load, aboard)
-	return out
+	return out, nil
 }
 
 // emit tells a view if its content differs from what was told.

@@ -6,7 +6,6 @@ import (
 
 	"waybill/avro"
 	"waybill/processors/model/facts"
-	"waybill/processors/model/geo"
 	"waybill/processors/model/ids"
 )
 
@@ -23,8 +22,8 @@ type visit struct {
 }
 
 // matched derives arrival and departure facts from the stays that match the plan's stops.
-func (c Config) matched(tenant string, m *manifest, st state) []avro.Fact {
-	visits := c.visits(m, st.known(tenant, m.stops))
+func (c Config) matched(tenant string, m *manifest, places []site) []avro.Fact {
+	visits := c.visits(m, places)
 	var out []avro.Fact
 	for i, v := range align(m.stops, visits) {
 		if v >= 0 {
@@ -34,19 +33,8 @@ func (c Config) matched(tenant string, m *manifest, st state) []avro.Fact {
 	return out
 }
 
-// known gives the places of the stops that reference data has.
-func (st state) known(tenant string, stops []avro.Stop) []*avro.Place {
-	var out []*avro.Place
-	for _, s := range stops {
-		if p, ok := st.places.Get(placeKey(tenant, s.PlaceID)); ok && !slices.Contains(out, p) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
 // visits cuts the stays of the assigned vehicles into visits of planned places, in order of arrival.
-func (c Config) visits(m *manifest, places []*avro.Place) []visit {
+func (c Config) visits(m *manifest, places []site) []visit {
 	var out []visit
 	for _, v := range m.staysByArrival(places) {
 		if n := len(out); n > 0 && out[n-1].goesOn(&v) && !m.wasAway(&out[n-1], &v) {
@@ -86,15 +74,17 @@ func (m *manifest) wasAway(last, next *visit) bool {
 }
 
 // staysByArrival are the load's stays at planned places, each as a visit.
-func (m *manifest) staysByArrival(places []*avro.Place) []visit {
+func (m *manifest) staysByArrival(places []site) []visit {
 	var out []visit
 	for _, f := range m.facts {
 		if !f.Stay.Ok || len(f.Identifiers) == 0 {
 			continue
 		}
 		i, ok := m.given(f.Identifiers[0], f.Stay.V.ArrivedAt, f.Stay.V.DepartedAt.Or(forever))
-		p := placeOf(f.Stay.V.Centre, places)
-		if ok && p != nil {
+		if !ok {
+			continue
+		}
+		if p, is := placeOf(f.Stay.V.Centre, places); is {
 			out = append(out, m.stayAt(p, f, i))
 		}
 	}
@@ -106,10 +96,10 @@ func (m *manifest) staysByArrival(places []*avro.Place) []visit {
 
 // stayAt is a stay as far as it is the load's. A vehicle that was there before it took the load over did not bring it; one that
 // was there when it was relieved did not take it away.
-func (m *manifest) stayAt(p *avro.Place, f *avro.Fact, i int) visit {
+func (m *manifest) stayAt(place string, f *avro.Fact, i int) visit {
 	s, vehicle := f.Stay.V, f.Identifiers[0]
 	vehicle.Raw = avro.Opt[string]{}
-	v := visit{place: p.PlaceID, vehicle: vehicle, brought: vehicle, arrived: s.ArrivedAt, departed: s.DepartedAt, evidence: []string{f.FactID}}
+	v := visit{place: place, vehicle: vehicle, brought: vehicle, arrived: s.ArrivedAt, departed: s.DepartedAt, evidence: []string{f.FactID}}
 	if from := m.assignments[i].from; i > 0 && s.ArrivedAt < from {
 		if _, took := m.relieved(i - 1); took {
 			v.arrived, v.brought = from, avro.Identifier{}
@@ -127,18 +117,6 @@ func (m *manifest) stayAt(p *avro.Place, f *avro.Fact, i int) visit {
 		}
 	}
 	return v
-}
-
-// placeOf is the nearest planned place whose geofence holds the point.
-func placeOf(at avro.GeoPoint, places []*avro.Place) *avro.Place {
-	var best *avro.Place
-	nearest := 0.0
-	for _, p := range places {
-		if d := geo.Distance(at, p.Location); d <= float64(p.RadiusM) && (best == nil || d < nearest) {
-			best, nearest = p, d
-		}
-	}
-	return best
 }
 
 // align gives each stop the visit that is it, or -1: in the order of both, as many as possible, then as near to the plan

@@ -53,7 +53,7 @@ func TestVisits(t *testing.T) {
 	stay := func(from, minutes avro.Micros) *avro.Fact {
 		return &avro.Fact{Identifiers: []avro.Identifier{truck}, Stay: avro.Some(avro.Stay{ArrivedAt: from, DepartedAt: avro.Some(from + minutes*60_000_000), Centre: at})}
 	}
-	place := &avro.Place{PlaceID: "A", Location: at, RadiusM: 100}
+	place := siteOf(t, &avro.Place{PlaceID: "A", Location: at, RadiusM: 100})
 	for _, c := range []struct {
 		name  string
 		stays []*avro.Fact
@@ -63,7 +63,7 @@ func TestVisits(t *testing.T) {
 		{"moving up to the dock stays one visit", []*avro.Fact{stay(hour(8), 2), stay(hour(9), 30)}, 1},
 	} {
 		m := &manifest{facts: c.stays, assignments: []assignment{{unit: truck, from: -forever, to: forever}}}
-		if got := DefaultConfig().visits(m, []*avro.Place{place}); len(got) != c.want {
+		if got := DefaultConfig().visits(m, []site{place}); len(got) != c.want {
 			t.Errorf("%s: got %d visits, want %d", c.name, len(got), c.want)
 		}
 	}

@@ -1,9 +1,11 @@
 package normalise
 
 import (
+	"fmt"
 	"strconv"
 
 	"waybill/avro"
+	"waybill/processors/model/fence"
 	"waybill/processors/stream"
 	"waybill/topics"
 	"waybill/topics/fault"
@@ -19,8 +21,9 @@ func places(p *avro.Place, _ reception) (stream.Emits, error) {
 		return out, fault.Poisonf("NO_IDENTIFIER", "the place has no place_id: set the GLN or your own id")
 	case !onEarth(p.Location.LatE6, p.Location.LonE6):
 		return out, fault.Poisonf("BAD_COORDINATES", "place %q is at %d, %d micro-degrees, which is not on Earth: send WGS 84 degrees times a million", p.PlaceID, p.Location.LatE6, p.Location.LonE6)
-	case p.RadiusM <= 0:
-		return out, fault.Poisonf("BAD_GEOFENCE", "place %q has a radius of %d m: no vehicle could ever be there, set one above zero", p.PlaceID, p.RadiusM)
+	}
+	if _, err := fence.Of(p); err != nil {
+		return out, fault.Poisoned("BAD_GEOFENCE", fmt.Errorf("place %q: %w", p.PlaceID, err))
 	}
 	out.Broadcast(topics.LoadsInbox.Name, topics.Key(p.Tenant, p.PlaceID), p)
 	return out, nil

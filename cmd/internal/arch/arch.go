@@ -18,6 +18,7 @@ const (
 	avroLib  = "github.com/twmb/avro/..."
 	decimals = "github.com/cockroachdb/apd/v3"
 	geometry = "github.com/paulmach/orb/..."
+	sphere   = "github.com/golang/geo/..."
 	yaml     = "go.yaml.in/yaml/v3"
 	schemas  = "github.com/santhosh-tekuri/jsonschema/v6/..."
 	retries  = "github.com/cenkalti/backoff/v5"
@@ -52,7 +53,7 @@ var rules = []rule{
 
 	{pkg: "processors/stream", may: []string{"topics", "topics/fault", "avro"}, never: []string{kgo, viper}, loose: append(randomness, logging...)},
 	// The model reaches the contract because sets of facts and hops are kept in its stores.
-	{pkg: "processors/model/...", may: []string{"processors/model/...", "processors/stream", "topics", "topics/fault", "avro", decimals, geometry}, never: []string{kgo, module + "/processors/runtime"}, loose: randomness},
+	{pkg: "processors/model/...", may: []string{"processors/model/...", "processors/stream", "topics", "topics/fault", "avro", decimals, geometry, sphere}, never: []string{kgo, module + "/processors/runtime"}, loose: randomness},
 	{pkg: "processors/state", may: []string{"processors/stream", "avro", "topics", "topics/fault", "github.com/cockroachdb/pebble/v2/..."}, never: []string{kgo}},
 	{pkg: "processors/runtime", may: []string{"processors/stream", "processors/state", "topics", "topics/fault", "topics/meter", "topics/wire", "avro", kafka, retries, "golang.org/x/sync/..."},
 		never: []string{viper, module + "/processors/normalise", module + "/processors/track", module + "/processors/resolve", module + "/processors/loads", module + "/processors/shipments", module + "/processors/orders"}},
