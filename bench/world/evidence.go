@@ -164,7 +164,7 @@ func (w *World) stood(e *evidence, d *day, l *load, s *stop, silent silences) {
 	came, left := d.by(first), d.by(last)
 	w.unseen(e, l, came, first, last)
 	if left != came {
-		w.unseen(e, l, left, slices.MaxFunc([]time.Time{left.joins, first}, time.Time.Compare), last)
+		w.unseen(e, l, left, left.there(), last)
 	}
 	first, last = first.Add(d.trackers[0].skew), last.Add(d.trackers[0].skew)
 	if !w.given(l) || !first.Before(l.to) || !last.After(l.from) { // by its clock it was not there when it had the load

@@ -179,6 +179,14 @@ func (t *tracker) id() avro.Identifier {
 	return identifier(avro.IdentifierKindDevice, t.provider, t.device)
 }
 
+// there is when a tracker stands where it joins the day's way.
+func (t *tracker) there() time.Time {
+	if t.approach != nil {
+		return t.approach.arrive
+	}
+	return t.joins
+}
+
 // by is the tracker that goes the day's way at an instant.
 func (d *day) by(at time.Time) *tracker {
 	for _, t := range d.trackers[1:] {
