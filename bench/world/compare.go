@@ -171,11 +171,23 @@ func CompareOrders(truth Truth, got []avro.OrderTimeline) []string {
 		if !slices.Equal(slices.Sorted(slices.Values(t.LoadIDs)), o.LoadIDs) {
 			out = append(out, fmt.Sprintf("order %s: its loads are %v, not %v", o.ID, o.LoadIDs, t.LoadIDs))
 		}
+		for _, m := range o.Milestones {
+			if !slices.ContainsFunc(t.Entries, m.is) {
+				out = append(out, fmt.Sprintf("order %s: %s says %s at %s, which no shipment knows, and neither does the order", o.ID, m.Source, m.Code, clock(m.OccurredAt)))
+			}
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(current)) {
 		out = append(out, fmt.Sprintf("order %s: it has a timeline, but does not exist", id))
 	}
 	return out
+}
+
+// is says whether an entry tells the milestone, be it as one report of several.
+func (m MilestoneTruth) is(e avro.TimelineEntry) bool {
+	return e.Milestone == m.Code && e.Classifier == avro.ClassifierActual && slices.ContainsFunc(e.Reports, func(r avro.Report) bool {
+		return r.Source.System == m.Source && r.OccurredAt.Time().Equal(m.OccurredAt)
+	})
 }
 
 func near(a, b time.Time, tolerance time.Duration) bool { return a.Sub(b).Abs() <= tolerance }

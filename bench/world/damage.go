@@ -31,6 +31,8 @@ type Damage struct {
 	Buffered         float64 // of loads: the device keeps its fixes for up to an hour and sends them together
 
 	Field // what makes joins hard
+
+	Untold // what nobody ever says
 }
 
 // DefaultDamage is what a bad week looks like.
@@ -44,6 +46,7 @@ func DefaultDamage() Damage {
 			Recycled: 0.05, Reissued: 0.03, Resent: 0.05, DaysLate: 0.02, Skewed: 0.03, LocalTime: 0.10, Corrected: 0.05, Noisy: 0.10,
 			Notation: 0.10, AfterClose: 0.01,
 		},
+		Untold: Untold{UntoldInstallation: 0.03, UntoldAssignment: 0.02, UntoldDelivery: 0.03, UntoldUnit: 0.03},
 	}
 }
 
@@ -79,7 +82,7 @@ func (d *Damage) rates() []rate {
 		{"late", &d.Late}, {"out of order", &d.OutOfOrder}, {"duplicated", &d.Duplicated}, {"new envelope", &d.NewEnvelope},
 		{"missing carrier", &d.MissingCarrier}, {"missing delivered", &d.MissingDelivered}, {"missing POD", &d.MissingPOD}, {"missing accepted", &d.MissingAccepted},
 		{"late link", &d.LateLink}, {"telematics outage", &d.TelematicsOutage}, {"GPS gap", &d.GPSGap}, {"buffered", &d.Buffered},
-	}, d.Field.rates()...)
+	}, append(d.Field.rates(), d.Untold.rates()...)...)
 }
 
 // A messageDamage is a function over what was sent about one load, with a seeded source of its own: changing the rate of one
@@ -109,7 +112,7 @@ func (w *World) damaged(in []Delivery, labels ...any) []Delivery {
 	for _, m := range messageDamages {
 		in = m.apply(w.cfg.Damage, w.source(append([]any{"damage", m.name}, labels...)...), in)
 	}
-	in = slices.DeleteFunc(in, func(m Delivery) bool { return m.lost })
+	in = slices.DeleteFunc(in, func(m Delivery) bool { return m.lost || m.unsaid })
 	for i, m := range in {
 		in[i].Record = received(m.Record, avro.MicrosOf(m.DeliverAt))
 	}
@@ -126,7 +129,7 @@ func missing(d Damage, r *rand.Rand, in []Delivery) []Delivery {
 	return in
 }
 
-// lossOf is how likely a message is lost. What carries links is late, but never lost: without it nothing could be determined.
+// lossOf is how likely a message is lost. What carries links is late, but not lost: what becomes of links that nobody tells is Untold's.
 func (d Damage) lossOf(rec avro.Record) float64 {
 	switch rec := rec.(type) {
 	case *avro.CarrierStatus:

@@ -18,8 +18,9 @@ type Delivery struct {
 	DeliverAt  time.Time // when it reaches the topic
 	Duplicate  bool      // the same content was sent before, be it under another envelope
 
-	lost bool        // never delivered; taken out once all damage is done
-	says avro.Record // what it means, where it is written in another way
+	lost   bool        // never delivered; taken out once all damage is done
+	unsaid bool        // likewise, since nobody ever said it
+	says   avro.Record // what it means, where it is written in another way
 }
 
 // canonical is what the record says as the catalogue has it.

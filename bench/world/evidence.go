@@ -18,6 +18,10 @@ type evidence struct {
 	byLoad     map[string]*load
 	reports    map[*shipment][]report
 	taken      map[*shipment][]report // back by who had said so
+	orders     map[*shipment][]report // said of the shipment, and known to its order alone
+
+	waiting, released []WaitTruth // under identifiers of which nobody says what they belong to; and what of that was taken back
+	driven            []BusyTruth
 }
 
 // report is one source's word about one milestone of one shipment.
@@ -33,7 +37,7 @@ type report struct {
 func recurs(code avro.MilestoneCode) bool { return code == avro.MilestoneCodeAssigned }
 
 func (w *World) evidenceOf(d *day) *evidence {
-	e := &evidence{byOrder: map[string][]*shipment{}, byDelivery: map[string]*shipment{}, bySSCC: map[string]*shipment{}, byPRO: map[string]*leg{}, byLoad: map[string]*load{}, reports: map[*shipment][]report{}, taken: map[*shipment][]report{}}
+	e := &evidence{byOrder: map[string][]*shipment{}, byDelivery: map[string]*shipment{}, bySSCC: map[string]*shipment{}, byPRO: map[string]*leg{}, byLoad: map[string]*load{}, reports: map[*shipment][]report{}, taken: map[*shipment][]report{}, orders: map[*shipment][]report{}}
 	for _, l := range d.loads {
 		e.index(l)
 	}
@@ -46,8 +50,11 @@ func (w *World) evidenceOf(d *day) *evidence {
 			w.stood(e, d, l, s, silent)
 		}
 	}
-	for s := range e.reports {
-		e.reports[s] = slices.DeleteFunc(e.reports[s], func(r report) bool { return slices.Contains(e.taken[s], r) })
+	w.idle(e, d)
+	for _, of := range []map[*shipment][]report{e.reports, e.orders} {
+		for s := range of {
+			of[s] = slices.DeleteFunc(of[s], func(r report) bool { return slices.Contains(e.taken[s], r) })
+		}
 	}
 	return e
 }
@@ -68,9 +75,11 @@ func (e *evidence) index(l *load) {
 	}
 }
 
-func (e *evidence) add(s *shipment, r report) {
-	if !slices.Contains(e.reports[s], r) {
-		e.reports[s] = append(e.reports[s], r)
+func (e *evidence) add(s *shipment, r report) { add(e.reports, s, r) }
+
+func add(to map[*shipment][]report, s *shipment, r report) {
+	if !slices.Contains(to[s], r) {
+		to[s] = append(to[s], r)
 	}
 }
 
@@ -91,6 +100,7 @@ func (e *evidence) read(rec avro.Record) {
 		}
 	case *avro.Assignment:
 		l := e.byLoad[rec.LoadID]
+		e.busy(rec)
 		if !l.stands(rec) {
 			return
 		}
@@ -98,21 +108,14 @@ func (e *evidence) read(rec avro.Record) {
 			e.add(aboard.shipment, report{code: avro.MilestoneCodeAssigned, load: rec.LoadID, at: rec.OccurredAt.Time(), source: avro.SourceSystemTMS})
 		}
 	case *avro.WarehouseEvent:
-		s, r := e.scanned(rec), report{code: rec.Milestone, load: rec.LoadID, at: rec.OccurredAt.Time(), source: avro.SourceSystemWMS}
-		if rec.Voided {
-			e.taken[s] = append(e.taken[s], r)
-			return
-		}
-		e.add(s, r)
+		e.scan(rec)
 	case *avro.CarrierStatus:
 		aboard := e.byPRO[rec.PRO]
 		r := report{code: aboard.means(rec.Milestone), load: aboard.load.id, stop: rec.StopSequence, at: rec.OccurredAt.Time(), source: avro.SourceSystemCarrier}
 		e.add(aboard.shipment, r)
 		e.correct(aboard.shipment, r, rec.CorrectsAt)
 	case *avro.ProofOfDelivery:
-		s, r := e.byDelivery[rec.DeliveryNumber], report{code: proofMilestones[rec.Outcome], load: rec.LoadID, stop: rec.StopSequence, at: rec.OccurredAt.Time(), source: avro.SourceSystemEpod}
-		e.add(s, r)
-		e.correct(s, r, rec.CorrectsAt)
+		e.prove(rec)
 	}
 }
 
@@ -155,8 +158,16 @@ var (
 // was silent all the while says nothing.
 func (w *World) stood(e *evidence, d *day, l *load, s *stop, silent silences) {
 	first, last, seen := w.standing(s, silent)
+	if !seen {
+		return
+	}
+	came, left := d.by(first), d.by(last)
+	w.unseen(e, l, came, first, last)
+	if left != came {
+		w.unseen(e, l, left, left.there(), last)
+	}
 	first, last = first.Add(d.trackers[0].skew), last.Add(d.trackers[0].skew)
-	if !seen || !first.Before(l.to) || !last.After(l.from) { // by its clock it was not there when it had the load
+	if !w.given(l) || !first.Before(l.to) || !last.After(l.from) { // by its clock it was not there when it had the load
 		return
 	}
 	arrived, departed := avro.MilestoneCodeArrivedPickup, avro.MilestoneCodeDepartedPickup
@@ -164,8 +175,12 @@ func (w *World) stood(e *evidence, d *day, l *load, s *stop, silent silences) {
 		arrived, departed = avro.MilestoneCodeArrivedDelivery, avro.MilestoneCodeDepartedDelivery
 	}
 	for _, aboard := range s.legs {
-		e.add(aboard.shipment, report{code: arrived, load: l.id, stop: avro.Some(s.seq), at: first, source: avro.SourceSystemTelematics})
-		e.add(aboard.shipment, report{code: departed, load: l.id, stop: avro.Some(s.seq), at: last, source: avro.SourceSystemTelematics})
+		if w.fitted(came.vehicle) {
+			e.add(aboard.shipment, report{code: arrived, load: l.id, stop: avro.Some(s.seq), at: first, source: avro.SourceSystemTelematics})
+		}
+		if w.fitted(left.vehicle) {
+			e.add(aboard.shipment, report{code: departed, load: l.id, stop: avro.Some(s.seq), at: last, source: avro.SourceSystemTelematics})
+		}
 	}
 }
 

@@ -73,6 +73,7 @@ func (p *planner) shipments(l *load, n int) []*leg {
 		for range whole(p.r, 1, 6) {
 			s.sscc = append(s.sscc, sscc(serial%10_000_000*30+len(s.sscc)))
 		}
+		s.untold = p.w.lonely(s.id)
 		s.bol = p.bol(l, i)
 		p.board(l, s, i)
 		if split := hit(p.r, 0.33); split && i == 1 && p.w.cfg.Damage.SplitOrder > 0 {

@@ -74,6 +74,7 @@ func (t *teller) assign(r ride, said time.Time, revoked bool) {
 		ValidFrom: avro.MicrosOf(r.from), ValidTo: avro.Some(avro.MicrosOf(t.l.to)), Revoked: revoked, OccurredAt: avro.MicrosOf(said),
 	}
 	t.say(topics.Assignments, rec, said, 2*time.Second, 30*time.Second, t.l.id)
+	t.unsaid(!t.w.given(t.l))
 }
 
 // stands says whether an assignment still holds when all has been said.

@@ -29,6 +29,7 @@ type shipment struct {
 	sscc              []string
 	order             *order
 	legs              []*leg // in order
+	untold            lonely
 
 	allocated, picked, packed, staged, confirmed time.Time
 	pod                                          time.Time

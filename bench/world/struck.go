@@ -31,6 +31,9 @@ func (w *World) Struck() map[string]int {
 func (w *World) strikes(d *day, n, numbers map[string]int) {
 	count := func(name string, is bool) { n[name] += btoi(is) }
 	for _, t := range d.trackers {
+		count("untold installation", !w.fitted(t.vehicle))
+	}
+	for _, t := range d.trackers {
 		count("skewed", t.skew != 0)
 	}
 	n["days late"] += len(w.offline(d))
@@ -40,6 +43,7 @@ func (w *World) strikes(d *day, n, numbers map[string]int) {
 		count("revisited", l.returns())
 		count("swapped", len(l.rides) > 1 || len(l.installed) > 0 || l.dropped)
 		count("wrong trip", l.wrong != nil)
+		count("untold assignment", !w.given(l))
 		count("reissued", l.retender != nil)
 		count("corrected", l.amended != nil)
 		count("skewed", l.handheld != 0)
@@ -50,6 +54,8 @@ func (w *World) strikes(d *day, n, numbers map[string]int) {
 			count("cross-dock", !aboard.isFirst())
 			numbers[l.carrier()+" "+aboard.pro]++
 			if aboard.isFirst() {
+				count("untold delivery", aboard.shipment.untold.delivery)
+				count("untold unit", aboard.shipment.untold.units)
 				numbers[aboard.shipment.bol]++
 			}
 		}

@@ -38,6 +38,7 @@ func (w *World) told(l *load) []Delivery {
 	for _, rec := range l.installed {
 		at := later(rec.ValidFrom, rec.ValidTo).Time()
 		t.say(topics.Installations, rec, at, time.Minute, 10*time.Minute, rec.DeviceID)
+		t.unsaid(!w.fitted(l.rides[0].vehicle))
 	}
 	return t.out
 }
@@ -71,7 +72,9 @@ func (t *teller) order(o *order, event avro.OrderEvent, at time.Time, delivered 
 	}
 	if delivered {
 		for _, s := range o.shipments {
-			rec.DeliveryNumbers = append(rec.DeliveryNumbers, s.delivery)
+			if !s.untold.order {
+				rec.DeliveryNumbers = append(rec.DeliveryNumbers, s.delivery)
+			}
 		}
 	}
 	t.say(topics.Orders, rec, at, 5*time.Second, time.Minute, o.id)
@@ -114,6 +117,9 @@ func (t *teller) planned(event avro.LoadEvent, at time.Time, accepted bool) *avr
 	for _, aboard := range l.legs {
 		s := aboard.shipment
 		planned := avro.LoadShipment{ShipmentID: s.id, OrderIDs: []string{s.order.id}, DeliveryNumbers: []string{s.delivery}, BOL: s.bol}
+		if s.untold.delivery {
+			planned.DeliveryNumbers = nil
+		}
 		if accepted {
 			planned.PRO = aboard.pro
 		}
@@ -157,15 +163,22 @@ func (t *teller) wms(aboard *leg) {
 		return
 	}
 	orderID := ""
-	if len(s.order.shipments) == 1 {
+	if len(s.order.shipments) == 1 && !s.untold.order {
 		orderID = s.order.id
 	}
 	t.scan(aboard, s.allocated, &avro.WarehouseEvent{Milestone: avro.MilestoneCodeAllocated, OrderID: orderID, DeliveryNumber: s.delivery})
 	t.scan(aboard, s.picked, &avro.WarehouseEvent{Milestone: avro.MilestoneCodePicked, OrderID: orderID, DeliveryNumber: s.delivery})
-	t.scan(aboard, s.packed, &avro.WarehouseEvent{Milestone: avro.MilestoneCodePacked, DeliveryNumber: s.delivery, SSCC: s.sscc})
+	packed := avro.WarehouseEvent{Milestone: avro.MilestoneCodePacked, DeliveryNumber: s.delivery, SSCC: s.sscc}
+	if s.untold.units {
+		packed.SSCC = nil
+	}
+	t.scan(aboard, s.packed, &packed)
 	t.scan(aboard, s.staged, &avro.WarehouseEvent{Milestone: avro.MilestoneCodeStaged, SSCC: s.sscc})
 	loaded := avro.WarehouseEvent{Milestone: avro.MilestoneCodeLoaded, SSCC: s.sscc, LoadID: t.l.id, TrailerID: trailer}
 	confirmed := avro.WarehouseEvent{Milestone: avro.MilestoneCodeShipConfirmed, DeliveryNumber: s.delivery, ShipmentID: s.id, LoadID: t.l.id, BOL: s.bol, TrailerID: trailer}
+	if s.untold.delivery {
+		confirmed.ShipmentID = ""
+	}
 	t.misscan(aboard, loaded, confirmed)
 	t.scan(aboard, aboard.loaded, &loaded)
 	t.scan(aboard, s.confirmed, &confirmed)
@@ -224,8 +237,11 @@ func (t *teller) proof(aboard *leg, outcome avro.DeliveryOutcome, signed string,
 		Tenant: t.w.cfg.Tenant, EventID: t.envelope("pod"), Partner: "epod", LoadID: t.l.id, StopSequence: avro.Some(aboard.drop.seq), DeliveryNumber: s.delivery, SSCC: s.sscc,
 		Outcome: outcome, SignedBy: signed, Location: avro.Some(geoPoint(aboard.drop.spot)), OccurredAt: avro.MicrosOf(at.Add(t.l.handheld)),
 	}
-	if hit(t.r, 0.7) {
+	if hit(t.r, 0.7) && !s.untold.delivery {
 		rec.ShipmentID = s.id
+	}
+	if s.untold.units {
+		rec.SSCC = nil
 	}
 	if t.l.amends(proofMoved) && outcome == avro.DeliveryOutcomeDelivered {
 		wrong := *rec
@@ -248,7 +264,7 @@ func (w *World) installed(v *vehicle) []Delivery {
 	var out []Delivery
 	for _, v := range all {
 		out = append(out, Delivery{
-			Topic: topics.Installations.Name, Key: topics.Key(w.cfg.Tenant, v.device), OccurredAt: w.bought(), DeliverAt: said, Record: installation(w.cfg.Tenant, v, w.bought()),
+			Topic: topics.Installations.Name, Key: topics.Key(w.cfg.Tenant, v.device), OccurredAt: w.bought(), DeliverAt: said, Record: installation(w.cfg.Tenant, v, w.bought()), unsaid: !w.fitted(v),
 		})
 	}
 	return w.damaged(out, "vehicle", v.index)

@@ -19,6 +19,9 @@ type Truth struct {
 	Shipments  []ShipmentTruth
 	Orders     []OrderTruth
 	Accounting []Count
+	Waiting    []WaitTruth
+	Busy       []BusyTruth
+	Sample     time.Duration // what times by telematics may be off by
 }
 
 // ShipmentTruth is everything about one shipment.
@@ -43,6 +46,7 @@ type OrderTruth struct {
 	ID          string
 	ShipmentIDs []string
 	LoadIDs     []string
+	Milestones  []MilestoneTruth // that no shipment knows: nobody says which of them the delivery is in
 }
 
 // MilestoneTruth is one milestone as the most trusted of its delivered sources tells it.
@@ -78,23 +82,27 @@ type Count struct {
 
 // Truth works out the truth. It takes as long as the deliveries take to be made.
 func (w *World) Truth() Truth {
-	var t Truth
+	t := Truth{Sample: w.cfg.PositionEvery}
+	var waiting, released []WaitTruth
+	var busy []BusyTruth
 	for n := range w.cfg.Vehicles {
 		days := w.days(w.vehicle(n))
 		for d, ok := days(); ok; d, ok = days() {
-			shipments, orders := w.truthOf(d)
+			e := w.evidenceOf(d)
+			shipments, orders := w.truthOf(d, e)
 			t.Shipments, t.Orders = append(t.Shipments, shipments...), append(t.Orders, orders...)
+			waiting, released, busy = append(waiting, e.waiting...), append(released, e.released...), append(busy, e.driven...)
 		}
 	}
 	slices.SortFunc(t.Shipments, func(a, b ShipmentTruth) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortFunc(t.Orders, func(a, b OrderTruth) int { return cmp.Compare(a.ID, b.ID) })
+	t.unlink(waiting, released, busy)
 	t.Accounting = w.account()
 	return t
 }
 
 // truthOf a day: no shipment and no order reaches beyond one.
-func (w *World) truthOf(d *day) (shipments []ShipmentTruth, orders []OrderTruth) {
-	e := w.evidenceOf(d)
+func (w *World) truthOf(d *day, e *evidence) (shipments []ShipmentTruth, orders []OrderTruth) {
 	for _, l := range d.loads {
 		for _, aboard := range l.legs {
 			if aboard.isFirst() {
@@ -102,7 +110,7 @@ func (w *World) truthOf(d *day) (shipments []ShipmentTruth, orders []OrderTruth)
 			}
 		}
 		for _, o := range l.tells() {
-			orders = append(orders, truthAboutOrder(o))
+			orders = append(orders, w.truthAboutOrder(o, e))
 		}
 	}
 	return shipments, orders
@@ -114,7 +122,7 @@ func (w *World) truthAbout(s *shipment, e *evidence) ShipmentTruth {
 		SSCC: s.sscc, Delivery: s.delivery, BOL: s.bol, PRO: s.first().pro,
 	}
 	for _, aboard := range s.legs {
-		for _, r := range aboard.load.rides {
+		for _, r := range w.ridesOf(aboard.load) {
 			t.Vehicles = append(t.Vehicles, avro.Identifier{Kind: avro.IdentifierKindVehicle, Issuer: r.vehicle.carrier.scac, Value: r.vehicle.id}, avro.Identifier{Kind: avro.IdentifierKindTrailer, Value: r.trailer})
 		}
 	}
@@ -159,10 +167,19 @@ func (s *shipment) loadIDs() []string {
 	return out
 }
 
-func truthAboutOrder(o *order) OrderTruth {
+// ridesOf are what carries a load, as far as anybody tells.
+func (w *World) ridesOf(l *load) []ride {
+	if !w.given(l) {
+		return nil
+	}
+	return l.rides
+}
+
+func (w *World) truthAboutOrder(o *order, e *evidence) OrderTruth {
 	t := OrderTruth{ID: o.id}
 	for _, s := range o.shipments {
 		t.ShipmentIDs, t.LoadIDs = append(t.ShipmentIDs, s.id), append(t.LoadIDs, s.loadIDs()...)
+		t.Milestones = append(t.Milestones, w.believed(e.orders[s])...)
 	}
 	slices.Sort(t.ShipmentIDs)
 	slices.Sort(t.LoadIDs)

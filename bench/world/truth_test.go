@@ -24,7 +24,7 @@ func TestStandingIsWhatThePositionsShow(t *testing.T) {
 func standing(t *testing.T, seed uint64) {
 	c := small(seed)
 	c.Damage = c.Damage.Times(2)
-	c.Damage.Skewed, c.Damage.Noisy = 0, 0
+	c.Damage.Skewed, c.Damage.Noisy, c.Damage.Untold = 0, 0, Untold{}
 	w := made(t, c)
 	tracks, places := map[string][]avro.Position{}, map[string]avro.Place{}
 	for d := range w.Deliveries() {

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,13 +36,14 @@ const (
 	noLink       = "NO_LINK"
 	noIdentifier = "NO_IDENTIFIER"
 	pastHorizon  = "PAST_HORIZON"
+	corrected    = "CORRECTED"
 	parkingFull  = "PARKING_FULL"
 )
 
 // park says once that a fact waits here, and once that it waits no more.
 func (v *visit) park(name string, goesOn bool) {
 	known, _ := v.facts.Get(name)
-	waiting := !goesOn && waits(&known.Fact)
+	waiting := !goesOn && v.stuck(&known.Fact)
 	if waiting == known.Parked {
 		return
 	}
@@ -52,9 +54,13 @@ func (v *visit) park(name string, goesOn bool) {
 		v.tellParked(known, "")
 		return
 	}
+	because := ""
+	if !goesOn {
+		because = corrected
+	}
 	v.parked.Add(-1)
-	v.tellParked(known, "")
-	v.release(name, &known.Fact, "")
+	v.tellParked(known, because)
+	v.release(name, &known.Fact, because)
 }
 
 // tellParked says whether a fact waits now; because says why it waits no more, where no link came.
@@ -70,18 +76,20 @@ func (v *visit) tellParked(known *avro.NodeFact, because string) {
 	v.out.To(topics.Parked.Name, ids.Key(v.tenant, v.at), &p)
 }
 
-// waits says whether a fact that cannot go on is missed: not one that is void, nor one that tells nothing but links and
-// has done its work here, nor one that names an order, load or shipment and so is in a view already.
-func waits(f *avro.Fact) bool {
-	if f.Void || !f.HasMilestone && !f.Stay.Ok && len(f.Links) > 0 {
+// stuck says whether a fact that cannot go on is missed: not one that is void or was corrected, nor one that tells nothing but links
+// and corrections and has done its work here, nor one that names an order or shipment and so is in a view already, or that names itself
+// what a link would lead to. That a fact names a load says nothing: a load knows of units and deliveries only whose they are.
+func (v *visit) stuck(f *avro.Fact) bool {
+	if f.Void || !f.HasMilestone && !f.Stay.Ok && len(f.Links)+len(f.Supersedes) > 0 {
 		return false
 	}
 	for _, id := range f.Identifiers {
-		if hub(id.Kind) {
+		if id.Kind == avro.IdentifierKindOrder || id.Kind == avro.IdentifierKindShipment || slices.Contains(leads[v.at.Kind], id.Kind) {
 			return false
 		}
 	}
-	return true
+	node, _ := v.node.Get()
+	return !facts.Corrected(f, node.Superseded)
 }
 
 // expected says whether a link is to come. A vehicle also stands in its yard, between two loads: such a stay waits, but nobody misses it.
@@ -189,8 +197,11 @@ func (v *visit) closeGap(f *avro.Fact, because string) {
 		return
 	}
 	g.Gap.Status, g.Gap.FactIDs, g.Gap.Reason = avro.GapStatusClosed, []string{f.FactID}, "a link came"
-	if because == pastHorizon {
+	switch because {
+	case pastHorizon:
 		g.Gap.Reason = "no link came: it is a dead letter"
+	case corrected:
+		g.Gap.Reason = "what it said was corrected"
 	}
 	v.tellGap(g)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"waybill/avro"
+	"waybill/processors/model/facts"
 	"waybill/processors/model/factset"
 	"waybill/processors/model/ids"
 	"waybill/processors/stream"
@@ -112,6 +113,7 @@ func (r *rules) onFact(_ context.Context, key string, ev stream.Event[avro.Fact]
 	changed := v.learn(ev.Value)
 	v.forward(name)
 	v.walk(changed)
+	v.relieve(ev.Value)
 	if len(changed) > 0 {
 		v.compose()
 	}
@@ -153,6 +155,19 @@ func (v *visit) walk(changed []avro.NodeLink) {
 	}
 	for _, name := range v.concerned(changed) {
 		v.forward(name)
+	}
+}
+
+// relieve ends the waiting of what a fact corrects.
+func (v *visit) relieve(f *avro.Fact) {
+	corrects := facts.Corrects(f)
+	if len(corrects) == 0 {
+		return
+	}
+	for _, name := range namesOf(v.waits.All()) {
+		if known, _ := v.facts.Get(name); facts.Corrected(&known.Fact, corrects) {
+			v.forward(name)
+		}
 	}
 }
 

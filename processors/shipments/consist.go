@@ -34,7 +34,7 @@ func (c Config) gather(tenant string, id avro.Identifier, st state) *consist {
 	for f := range factset.Standing(st.facts) {
 		s.facts = append(s.facts, f)
 	}
-	s.disown()
+	s.disown(boarded(st))
 	s.legs = legs(st)
 	s.terminals, s.pros = terminals(st), s.prosByLoad()
 	s.link()
@@ -45,7 +45,8 @@ func (c Config) gather(tenant string, id avro.Identifier, st state) *consist {
 	return s
 }
 
-// legs are the loads the shipment was seen on; while it was seen on none, those it is planned on.
+// legs are the loads the shipment was seen on, and those planned that take it there or on from there, of which nobody scanned anything;
+// while it was seen on none, all it is planned on.
 func legs(st state) []*avro.LoadView {
 	var seen, planned []*avro.LoadView
 	for _, v := range st.loads.All() {
@@ -56,10 +57,20 @@ func legs(st state) []*avro.LoadView {
 			planned = append(planned, v)
 		}
 	}
-	if len(seen) > 0 {
-		return seen
+	if len(seen) == 0 {
+		return planned
 	}
-	return planned
+	for range planned { // one may join on to another
+		planned = slices.DeleteFunc(planned, func(p *avro.LoadView) bool {
+			joins := slices.ContainsFunc(seen, func(s *avro.LoadView) bool { return passes(s, p) || passes(p, s) })
+			if joins {
+				seen = append(seen, p)
+			}
+			return joins
+		})
+	}
+	slices.SortFunc(seen, func(a, b *avro.LoadView) int { return cmp.Or(cmp.Compare(a.LoadID, b.LoadID), cmp.Compare(a.Issuer, b.Issuer)) })
+	return seen
 }
 
 // told is every fact that may tell a milestone of the shipment: its own, and its legs'. What a load's messages tell is the load's to

@@ -7,34 +7,79 @@ import (
 	"waybill/processors/model/ids"
 )
 
-// disown drops the facts that came by a number which the shipment shares with another: they name PRO numbers, and none of them is
-// the shipment's. Two shippers count their BOLs alike; a carrier does not give out a PRO number twice at a time.
-func (s *consist) disown() {
-	own := s.ownPROs()
-	if len(own) == 0 {
-		return
-	}
+// disown drops the facts that came by a number which the shipment shares with another. Two shippers count their BOLs alike; a carrier does
+// not give out a PRO number twice at a time, and a load is one load: what names PRO numbers, none of them the shipment's, or loads, none of
+// them the shipment's, is not its own, unless something else that it names is.
+func (s *consist) disown(loads []string) {
+	own := s.own()
 	s.facts = slices.DeleteFunc(s.facts, func(f *avro.Fact) bool {
-		named := false
-		for _, id := range f.Identifiers {
-			if ids.Same(id, s.id) || id.Kind == avro.IdentifierKindPRO && slices.ContainsFunc(own, func(o avro.Identifier) bool { return ids.Same(o, id) }) {
-				return false
-			}
-			named = named || id.Kind == avro.IdentifierKindPRO
-		}
-		return named
+		return own.strange(f, avro.IdentifierKindPRO, func(pro avro.Identifier) bool { return own.has(pro) }) ||
+			own.byBOL(f) && own.strange(f, avro.IdentifierKindLoad, func(load avro.Identifier) bool { return slices.Contains(loads, load.Value) })
 	})
 }
 
-// ownPROs are the PRO numbers that anybody said are the shipment's.
-func (s *consist) ownPROs() []avro.Identifier {
-	var out []avro.Identifier
+// boarded are the loads that the shipment is on by anybody's word.
+func boarded(st state) []string {
+	var out []string
+	for _, v := range st.loads.All() {
+		if v.Aboard != avro.ClassifierUnspecified {
+			out = append(out, v.LoadID)
+		}
+	}
+	return out
+}
+
+// numbers are what anybody said are the shipment's, and itself.
+type numbers []avro.Identifier
+
+func (s *consist) own() numbers {
+	out := numbers{s.id}
 	for _, f := range s.facts {
 		for _, l := range f.Links {
-			if l.From.Kind == avro.IdentifierKindPRO && ids.Same(l.To, s.id) && !l.Revoked {
+			if ids.Same(l.To, s.id) && !l.Revoked {
 				out = append(out, l.From)
 			}
 		}
 	}
 	return out
+}
+
+func (n numbers) has(id avro.Identifier) bool {
+	return slices.ContainsFunc(n, func(o avro.Identifier) bool { return ids.Same(o, id) })
+}
+
+// knows says whether any number of a kind is known at all.
+func (n numbers) knows(kind avro.IdentifierKind) bool {
+	return slices.ContainsFunc(n, func(o avro.Identifier) bool { return o.Kind == kind })
+}
+
+// strange says whether a fact names things of a kind, none of them the shipment's, and does not name the shipment. Where nothing of the kind
+// is known to be the shipment's, nothing is strange.
+func (n numbers) strange(f *avro.Fact, kind avro.IdentifierKind, mine func(avro.Identifier) bool) bool {
+	named := false
+	for _, id := range f.Identifiers {
+		if ids.Same(id, n[0]) || id.Kind == kind && mine(id) {
+			return false
+		}
+		named = named || id.Kind == kind
+	}
+	return named && n.knows(kind)
+}
+
+// byBOL says whether a fact came by its BOL alone: the shipment's, beside which it names no unit, and no delivery or PRO number of its.
+func (n numbers) byBOL(f *avro.Fact) bool {
+	by := false
+	for _, id := range f.Identifiers {
+		switch id.Kind {
+		case avro.IdentifierKindBOL:
+			by = by || n.has(id)
+		case avro.IdentifierKindSSCC, avro.IdentifierKindContainer, avro.IdentifierKindOrderLine:
+			return false
+		case avro.IdentifierKindDelivery, avro.IdentifierKindPRO:
+			if n.has(id) {
+				return false
+			}
+		}
+	}
+	return by
 }

@@ -30,16 +30,23 @@ func terminals(st state) []halt {
 
 func goesOn(st state, from *avro.LoadView, at *avro.Stop) bool {
 	for _, next := range st.loads.All() {
-		if next.LoadID == from.LoadID || next.Cancelled || next.Aboard == avro.ClassifierUnspecified {
-			continue
-		}
-		if slices.ContainsFunc(next.Stops, func(s avro.Stop) bool {
-			return s.Type == avro.StopTypePickup && s.PlaceID == at.PlaceID && s.PlaceID != "" && !before(&s, at)
-		}) {
+		if next.LoadID != from.LoadID && !next.Cancelled && next.Aboard != avro.ClassifierUnspecified && takesOn(next, at) {
 			return true
 		}
 	}
 	return false
+}
+
+// takesOn says whether a load is to pick up where and when another has delivered.
+func takesOn(next *avro.LoadView, at *avro.Stop) bool {
+	return slices.ContainsFunc(next.Stops, func(s avro.Stop) bool {
+		return s.Type == avro.StopTypePickup && s.PlaceID == at.PlaceID && s.PlaceID != "" && !before(&s, at)
+	})
+}
+
+// passes says whether one load hands its freight to another.
+func passes(from, to *avro.LoadView) bool {
+	return !from.Cancelled && !to.Cancelled && slices.ContainsFunc(from.Stops, func(s avro.Stop) bool { return s.Type == avro.StopTypeDelivery && takesOn(to, &s) })
 }
 
 // before says whether one stop is planned before another; where a plan has no time, nothing says so.
