@@ -33,7 +33,9 @@ type works struct {
 	stages []*station
 	budget int
 	facts  int // distinct ones that came in
-	now    time.Time
+
+	written int // bytes of state
+	now     time.Time
 }
 
 type station struct {
@@ -48,12 +50,13 @@ type station struct {
 // reads counts what is asked of a store.
 type reads struct {
 	stream.KV
-	gets, scanned int
+	gets, scans, scanned int
 }
 
 func (r *reads) Get(key []byte) ([]byte, error) { r.gets++; return r.KV.Get(key) }
 
 func (r *reads) Scan(prefix, after []byte, fn func(key, value []byte) error) error {
+	r.scans++
 	return r.KV.Scan(prefix, after, func(k, v []byte) error { r.scanned++; return fn(k, v) })
 }
 
@@ -126,6 +129,9 @@ func (w *works) process(st *station, m sim.Message) {
 func (w *works) commit() {
 	for _, st := range w.stages {
 		changes, err := st.task.Flush()
+		for _, c := range changes {
+			w.written += len(c.Key) + len(c.Value)
+		}
 		if err == nil {
 			err = st.store.Apply(changes, state.Checkpoint{Next: st.next, At: w.now})
 		}
@@ -136,11 +142,19 @@ func (w *works) commit() {
 	}
 }
 
-// bytes is what the stages keep: keys and values, as they are written.
+// bytes is what the stages keep, by store: keys and values, as they are written.
 func (w *works) bytes() map[string]int {
 	sum := map[string]int{}
 	for _, st := range w.stages {
-		if err := st.store.Scan(nil, nil, func(k, v []byte) error { sum[st.spec.Name] += len(k) + len(v); return nil }); err != nil {
+		if err := st.store.Scan(nil, nil, func(k, v []byte) error {
+			store := "due"
+			if at, err := stream.ParseKey(k); err == nil {
+				store = at.Store
+			}
+			sum[st.spec.Name+"/"+store] += len(k) + len(v)
+			sum[st.spec.Name] += len(k) + len(v)
+			return nil
+		}); err != nil {
 			w.tb.Fatal(err)
 		}
 	}
@@ -212,8 +226,11 @@ func BenchmarkCorrelation(b *testing.B) {
 			w.fill(script, 0, n)
 			kept := w.bytes()
 			total := 0
-			for _, of := range kept {
-				total += of
+			for _, st := range w.stages {
+				total += kept[st.spec.Name]
+			}
+			for of := range kept {
+				kept[of] /= n
 			}
 			b.Run("hot", func(b *testing.B) { w.fresh(b, script, n) })
 			b.Run("cold", func(b *testing.B) { w.late(b, n) })
@@ -226,18 +243,36 @@ var freshFrom int // loads told so far by fresh: the framework runs it several t
 
 func (w *works) fresh(b *testing.B, script []sim.Message, n int) {
 	freshFrom = max(freshFrom, n)
-	before, worked := w.facts, cpu()
+	before, worked := w.facts, w.spent()
 	for b.Loop() {
 		w.fill(script, freshFrom, freshFrom+10)
 		freshFrom += 10
 	}
-	each(b, w.facts-before, worked)
+	w.each(b, w.facts-before, worked)
 }
 
 // each reports what a fact took, also of the processor: the machine may have other work.
-func each(b *testing.B, facts int, worked time.Duration) {
+func (w *works) each(b *testing.B, facts int, before spent) {
+	now := w.spent()
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(facts), "µs/fact")
-	b.ReportMetric(float64((cpu()-worked).Microseconds())/float64(facts), "cpu-µs/fact")
+	b.ReportMetric(float64((now.cpu-before.cpu).Microseconds())/float64(facts), "cpu-µs/fact")
+	b.ReportMetric(float64(now.reads-before.reads)/float64(facts), "reads/fact")
+	b.ReportMetric(float64(now.written-before.written)/float64(facts), "B/fact")
+}
+
+// spent is what was used so far.
+type spent struct {
+	cpu     time.Duration
+	reads   int // of state: gets and scans
+	written int // bytes of state
+}
+
+func (w *works) spent() spent {
+	s := spent{cpu: cpu(), written: w.written}
+	for _, st := range w.stages {
+		s.reads += st.kv.gets + st.kv.scans
+	}
+	return s
 }
 
 func cpu() time.Duration {
@@ -250,7 +285,7 @@ func cpu() time.Duration {
 func (w *works) late(b *testing.B, n int) {
 	w.budget = 0
 	w.commit()
-	i, worked := 0, cpu()
+	i, worked := 0, w.spent()
 	for b.Loop() {
 		load := i * 7919 % n
 		suffix := "-" + strconv.Itoa(load)
@@ -261,7 +296,7 @@ func (w *works) late(b *testing.B, n int) {
 			w.commit()
 		}
 	}
-	each(b, i, worked)
+	w.each(b, i, worked)
 	w.budget = 64 << 20
 }
 
@@ -283,7 +318,7 @@ func TestALinkCostsWhatItConcerns(t *testing.T) {
 		w.take(file(assign))
 		facts := 0
 		w.commit()
-		prefix := append([]byte("fact\x00"), ids.Key(tenant, load)...)
+		prefix := append([]byte(ids.Key(tenant, load)), "\x00fact\x00"...)
 		if err := w.stages[1].store.Scan(prefix, nil, func([]byte, []byte) error { facts++; return nil }); err != nil {
 			t.Fatal(err)
 		}
@@ -321,7 +356,7 @@ func TestALinkOfALongOrderDoesNotWalkItsLines(t *testing.T) {
 	}
 	first, then := another("S2"), another("S3")
 	t.Logf("%d reads for the link that finds many facts, %d for the next", first, then)
-	if then > 100 {
+	if then > 200 { // some are read ahead, whatever is asked for
 		t.Errorf("%d reads for one more link of an order of %d lines", then, many)
 	}
 }
