@@ -8,9 +8,9 @@ type subs struct {
 	changed []*cell  // the dirty ones
 	list    []string // names of all that are present, in order, where listed
 	listed  bool
-	asked   bool     // a handler went through the list
-	names   int // about how many bytes the list takes
-	most    int // cells that were there at once
+	asked   bool // a handler went through the list
+	names   int  // about how many bytes the list takes
+	most    int  // cells that were there at once
 }
 
 func (in *subs) add(c *cell) {
