@@ -152,7 +152,7 @@ func TestWhatHasNoLinkIsParkedAndReleased(t *testing.T) {
 func parkedFacts(t *testing.T, s *sim.Sim) (sum int64) {
 	t.Helper()
 	for key, value := range s.State(resolve.Name) {
-		if strings.HasSuffix(key, "parked_facts\x00\x00") {
+		if strings.HasSuffix(key, "\x00parked_facts\x00") {
 			n, _ := binary.Varint([]byte(value[1:])) // behind the version of the form
 			sum += n
 		}

@@ -52,10 +52,28 @@ func (v *visit) file(name string, f *avro.Fact) {
 	if known, ok := v.facts.Get(name); ok {
 		v.unlist(name, &known.Fact)
 	}
-	v.facts.Edit(name).Fact = f.Clone()
+	v.facts.Edit(name).Fact = v.kept(f)
 	if _, indexed := v.spans.Get(whole); indexed {
 		v.list(name, f)
 	}
+}
+
+// kept is what is remembered of a fact. One that is in its view and that no link ever leads on from here is not sent a second time: what says
+// which it is, and what it corrects, is enough to know it again.
+func (v *visit) kept(f *avro.Fact) avro.Fact {
+	if !hub(v.at.Kind) || v.mayGo(f) {
+		return f.Clone()
+	}
+	told := avro.Fact{
+		FactID: f.FactID, Source: f.Source, EventID: f.EventID, Series: f.Series, Revision: f.Revision, Void: f.Void, Supersedes: f.Supersedes,
+	}
+	for _, id := range f.Identifiers { // what it speaks of a part of, or it would read as speaking of the whole
+		if narrower(id, avro.IdentifierKindOrder) {
+			told.Identifiers = append(told.Identifiers, id)
+			break
+		}
+	}
+	return told.Clone()
 }
 
 func (v *visit) list(name string, f *avro.Fact) {
@@ -73,7 +91,10 @@ func (v *visit) unlist(name string, f *avro.Fact) {
 
 // mayGo says whether a link may ever lead a fact on from here.
 func (v *visit) mayGo(f *avro.Fact) bool {
-	return v.at.Kind != avro.IdentifierKindOrder || ofWholeOrder(f)
+	if v.at.Kind == avro.IdentifierKindOrder {
+		return ofWholeOrder(f)
+	}
+	return !hub(v.at.Kind)
 }
 
 // index lists the facts here, and says that all are listed.

@@ -22,6 +22,7 @@ func (v *visit) learn(f *avro.Fact) (changed []avro.NodeLink) {
 	if node, _ = v.node.Get(); !f.Void && !facts.Corrected(f, node.Superseded) {
 		for _, l := range f.Links {
 			if ids.Same(l.From, v.at) && hops.Rank(l.To.Kind) > hops.Rank(v.at.Kind) {
+				l.From = avro.Identifier{} // it is here
 				next = append(next, avro.NodeLink{Link: l, FactID: f.FactID, Series: f.Series, OccurredAt: f.OccurredAt, System: f.Source.System})
 			}
 		}

@@ -111,7 +111,7 @@ func (r *rules) onFact(_ context.Context, key string, ev stream.Event[avro.Fact]
 	v.remember()
 	v.file(name, ev.Value)
 	changed := v.learn(ev.Value)
-	v.forward(name)
+	v.forward(name, ev.Value)
 	v.walk(changed)
 	v.relieve(ev.Value)
 	if len(changed) > 0 {
@@ -125,17 +125,18 @@ func (r *rules) onFact(_ context.Context, key string, ev stream.Event[avro.Fact]
 	return v.out, nil
 }
 
-// forward sends one fact to where it has not been, or where an earlier revision of it has.
-func (v *visit) forward(name string) {
+// forward sends one fact to where it has not been, or where an earlier revision of it has. f is the fact as it came, or as it is kept where
+// only what is kept whole can go on.
+func (v *visit) forward(name string, f *avro.Fact) {
 	known, _ := v.facts.Get(name)
-	targets, goesOn := v.targets(&known.Fact)
+	targets, goesOn := v.targets(f)
 	fresh := fresh(known, targets)
-	restated := known.Fact.Revision > 0 && known.Fact.Series != ""
+	restated := f.Revision > 0 && f.Series != ""
 	for _, t := range fresh {
-		v.send(t, &known.Fact)
+		v.send(t, f)
 	}
 	if restated {
-		v.resend(known, fresh)
+		v.resend(known, f, fresh)
 	}
 	v.park(name, goesOn)
 	if len(fresh) > 0 {
@@ -154,7 +155,9 @@ func (v *visit) walk(changed []avro.NodeLink) {
 		return
 	}
 	for _, name := range v.concerned(changed) {
-		v.forward(name)
+		if known, ok := v.facts.Get(name); ok && v.mayGo(&known.Fact) {
+			v.forward(name, &known.Fact)
+		}
 	}
 }
 

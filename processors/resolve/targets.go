@@ -88,9 +88,12 @@ func ofWholeOrder(f *avro.Fact) bool {
 	if f.Order.Ok {
 		return true
 	}
-	return !slices.ContainsFunc(f.Identifiers, func(id avro.Identifier) bool {
-		return hops.Routed(id.Kind) && hops.Rank(id.Kind) < hops.Rank(avro.IdentifierKindOrder)
-	})
+	return !slices.ContainsFunc(f.Identifiers, func(id avro.Identifier) bool { return narrower(id, avro.IdentifierKindOrder) })
+}
+
+// narrower says whether an identifier stands for less than what identifiers of a kind stand for.
+func narrower(id avro.Identifier, than avro.IdentifierKind) bool {
+	return hops.Routed(id.Kind) && hops.Rank(id.Kind) < hops.Rank(than)
 }
 
 func fresh(known *avro.NodeFact, targets []target) []target {
@@ -99,13 +102,13 @@ func fresh(known *avro.NodeFact, targets []target) []target {
 
 // resend tells a restated fact again to whom an earlier revision was told, though it may not concern them any more: they
 // see for themselves.
-func (v *visit) resend(known *avro.NodeFact, fresh []target) {
+func (v *visit) resend(known *avro.NodeFact, f *avro.Fact, fresh []target) {
 	for _, key := range known.Targets {
 		_, id, err := ids.ParseKey(key)
 		if err != nil || slices.ContainsFunc(fresh, func(t target) bool { return t.key == key }) {
 			continue
 		}
-		v.send(target{id: id, key: key}, &known.Fact)
+		v.send(target{id: id, key: key}, f)
 	}
 }
 

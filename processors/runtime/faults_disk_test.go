@@ -50,9 +50,10 @@ func openStore(t testing.TB, dir, app, stage, inbox string, partition int32) *st
 // take reads one entry. This alone knows how packages stream and state write them: a value is the version of its form and the
 // record, the entries of a list are numbered in eight bytes, and timers are indexed by whose they are (here: handlers') and when they are due.
 func (s *store) take(key, value []byte) error {
-	name, rest, _ := strings.Cut(string(key), "\x00")
-	if name == "due" {
-		if rest[0] != 't' {
+	scope, rest, _ := strings.Cut(string(key), "\x00")
+	name, entry, _ := strings.Cut(rest, "\x00")
+	if scope == "" && name == "" {
+		if rest = entry; rest[0] != 't' {
 			return fmt.Errorf("index %q: want a timer of a handler's", key)
 		}
 		due := int64(binary.BigEndian.Uint64([]byte(rest[1:])) ^ 1<<63)
@@ -63,7 +64,6 @@ func (s *store) take(key, value []byte) error {
 	if name == "clock" {
 		return nil // the task's own
 	}
-	scope, entry, _ := strings.Cut(rest, "\x00")
 	if name == "latest" {
 		entry = fmt.Sprint(binary.BigEndian.Uint64([]byte(entry)))
 	}

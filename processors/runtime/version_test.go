@@ -14,8 +14,8 @@ import (
 func TestStateOfANewerProgramIsFatal(t *testing.T) {
 	t.Parallel()
 	for name, entry := range map[string]*kgo.Record{
-		"value": {Key: []byte("count\x00key-1\x00"), Value: (&avro.PartnerMessage{Line: 7}).Append([]byte{2})},
-		"timer": {Key: []byte("timer\x00key-1\x00total"), Value: []byte("\x0212345678")},
+		"value": {Key: []byte("key-1\x00count\x00"), Value: (&avro.PartnerMessage{Line: 7}).Append([]byte{2})},
+		"timer": {Key: []byte("key-1\x00timer\x00total"), Value: []byte("\x0212345678")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := newCluster(t, counting())

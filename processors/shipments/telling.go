@@ -77,7 +77,7 @@ func (t *telling) tellMilestones() {
 	}
 	for _, id := range gone {
 		told, _ := t.milestones.Get(id)
-		m := told.Clone()
+		m := t.whole(id, told)
 		m.Retracted = true
 		t.emitMilestone(m)
 	}
@@ -93,17 +93,31 @@ func (t *telling) milestoneOf(e *avro.TimelineEntry) avro.Milestone {
 	return m
 }
 
+// bare is what is kept of a milestone: the key of its state and its name there say the rest.
+func bare(m avro.Milestone) avro.Milestone {
+	m.Tenant, m.ShipmentID, m.MilestoneID = "", "", ""
+	return m
+}
+
+// whole is a milestone as it was told, of what is kept of it under its id.
+func (t *telling) whole(id string, kept *avro.Milestone) avro.Milestone {
+	m := kept.Clone()
+	m.Tenant, m.ShipmentID, m.MilestoneID = t.tenant, t.id.Value, id
+	return m
+}
+
 func (t *telling) emitMilestone(m avro.Milestone) {
 	told, known := t.milestones.Get(m.MilestoneID)
 	if known {
 		m.Revision, m.EmittedAt = told.Revision, told.EmittedAt
-		if slices.Equal(m.Append(nil), told.Append(nil)) {
+		if now := bare(m); slices.Equal(now.Append(nil), told.Append(nil)) {
 			return
 		}
 	}
 	m.Revision++
 	m.EmittedAt = t.now
-	*t.milestones.Edit(m.MilestoneID) = m.Clone()
+	kept := bare(m)
+	*t.milestones.Edit(m.MilestoneID) = kept.Clone()
 	t.out.To(topics.Milestones.Name, t.key(), &m)
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // Version is the version of the form state is written in. A change of it restores every store from its changelog.
-const Version = 4
+const Version = 5
 
 // Checkpoint ties a store to its changelog partition.
 type Checkpoint struct {

@@ -45,6 +45,7 @@ const few = 1 << 20
 // Load begins to load about as many changes as expected. Nothing else may write to the store meanwhile.
 func (s *Store) Load(expected int64) (*Loading, error) {
 	empty, err := s.none("")
+	s.untimed = empty
 	return &Loading{s: s, empty: empty, changes: make([]stream.Change, 0, min(expected, most))}, err
 }
 
@@ -54,6 +55,7 @@ const most = 200_000
 // Add takes one change. Its key and value must not change until they are written.
 func (l *Loading) Add(c stream.Change) {
 	l.changes = append(l.changes, c)
+	l.s.untimed = l.s.untimed && !stream.IsTimer(c.Key)
 	l.bytes += len(c.Key) + len(c.Value)
 }
 
@@ -92,6 +94,9 @@ func (l *Loading) ingest(c Checkpoint) error {
 	err = errors.Join(l.fill(w, c), w.Close())
 	if err == nil && l.empty {
 		err = l.s.Flush() // whose state it is, before any of it
+	}
+	if err == nil {
+		err = l.s.turn()
 	}
 	if err == nil {
 		err = l.s.db.Ingest(context.Background(), []string{path})

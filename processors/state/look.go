@@ -97,7 +97,7 @@ func look(f Found, log *slog.Logger) (*Store, error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	s := &Store{db: db, lock: lock, dir: f.Dir, looking: true, trouble: trouble}
-	was, err := s.get([]byte(keyIdentity))
+	was, err := s.ours(keyIdentity)
 	if err == nil && was == nil { // its instance was killed before anything was brought to disk; whoever opens it next fills it
 		err = ErrNoState
 	}

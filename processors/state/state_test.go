@@ -390,14 +390,14 @@ func TestRederive(t *testing.T) {
 	s := open(t, newDisk(t, t.TempDir()), someID)
 	defer s.Close()
 	due := func(at byte) string { return "\x01" + strings.Repeat("\x00", 7) + string(at) }
-	apply(t, s, 1, "timer\x00k\x00n", due(9), "timer\x00k\x00m", due(5), "timer\x00k\x00\x00gone\x00", due(3), "due\x00leftover", "", "other\x00k\x00", "x")
+	apply(t, s, 1, "k\x00timer\x00n", due(9), "k\x00timer\x00m", due(5), "k\x00timer\x00\x00gone\x00", due(3), "\x00\x00leftover", "", "k\x00other\x00", "x")
 	if err := s.Rederive(); err != nil {
 		t.Fatal(err)
 	}
 	want := func(class string, at byte, name string) string {
-		return "due\x00" + class + "\x80" + strings.Repeat("\x00", 6) + string(at) + "k\x00" + name + "="
+		return stream.DerivedPrefix + class + "\x80" + strings.Repeat("\x00", 6) + string(at) + "k\x00" + name + "="
 	}
-	if got := contents(t, s, "due\x00"); !slices.Equal(got, []string{want("e", 3, "\x00gone\x00"), want("t", 5, "m"), want("t", 9, "n")}) {
+	if got := contents(t, s, stream.DerivedPrefix); !slices.Equal(got, []string{want("e", 3, "\x00gone\x00"), want("t", 5, "m"), want("t", 9, "n")}) {
 		t.Errorf("derived %q", got)
 	}
 }

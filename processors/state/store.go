@@ -70,8 +70,11 @@ type Store struct {
 	tables  sstable.WriterOptions // of those that are loaded
 	spoilt  bool                  // found damaged when it was read
 	trouble *trouble
-	value   []byte // of the last Get
 	key     []byte
+
+	view    *pebble.Iterator // of what is written, for the next reads; nil behind a write
+	inUse   bool             // a Scan goes through the view
+	untimed bool             // what is loaded has no timers, from which derived entries follow
 
 	unflushed atomic.Int64 // changes that are in memory alone, about
 	flushes   int64        // seen by Size
@@ -166,7 +169,7 @@ func damaged(err error) error {
 }
 
 func (s *Store) identify(id ID) error {
-	was, err := s.get([]byte(keyIdentity))
+	was, err := s.ours(keyIdentity)
 	switch {
 	case err != nil:
 		return damaged(fmt.Errorf("read the identity of a state directory: %w", err))
@@ -193,29 +196,85 @@ func setAside(dir string) (string, error) {
 // Get implements stream.KV.
 func (s *Store) Get(key []byte) ([]byte, error) {
 	s.key = append(append(s.key[:0], keyState), key...)
-	return s.get(s.key)
+	it, err := s.look()
+	if err != nil {
+		return nil, s.failed("read state", err)
+	}
+	if !it.SeekPrefixGE(s.key) || !bytes.Equal(it.Key(), s.key) {
+		if err := it.Error(); err != nil {
+			return nil, s.failed("read state", err)
+		}
+		return nil, nil
+	}
+	v, err := it.ValueAndErr()
+	if err != nil {
+		return nil, s.failed("read state", err)
+	}
+	if v == nil {
+		v = []byte{} // present and empty is not absent
+	}
+	return v, nil
 }
 
-func (s *Store) get(key []byte) ([]byte, error) {
-	v, closer, err := s.db.Get(key)
+// look gives an iterator that sees what is written so far. To make one costs as much as to read with it, so one serves until the next
+// write. Pebble's own Get asks no filter of the lowest level, where nearly everything is, and so reads a block to find that a key is absent.
+func (s *Store) look() (*pebble.Iterator, error) {
+	if s.view != nil {
+		return s.view, nil
+	}
+	var err error
+	s.view, err = s.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
+	return s.view, err
+}
+
+// turn forgets the view, before or behind a write.
+func (s *Store) turn() error {
+	if s.view == nil {
+		return nil
+	}
+	it := s.view
+	s.view = nil
+	return it.Close()
+}
+
+// ours reads an entry that is no state.
+func (s *Store) ours(key string) ([]byte, error) {
+	v, closer, err := s.db.Get([]byte(key))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, s.failed("read state", err)
 	}
-	s.value = append(s.value[:0], v...)
-	if s.value == nil {
-		s.value = []byte{} // present and empty is not absent
-	}
-	return s.value, closer.Close()
+	return bytes.Clone(v), closer.Close()
 }
 
-// Scan implements stream.KV.
-func (s *Store) Scan(prefix, behind []byte, fn func(key, value []byte) error) (err error) {
+// Scan implements stream.KV. Within a key's state it goes through the view, where a filter says of most tables that nothing of the key is in them.
+func (s *Store) Scan(prefix, behind []byte, fn func(key, value []byte) error) error {
+	if s.inUse || bytes.IndexByte(prefix, 0) < 0 {
+		return s.scanAll(prefix, behind, fn)
+	}
+	it, err := s.look()
+	if err != nil {
+		return s.failed("scan state", err)
+	}
+	s.inUse = true
+	defer func() { s.inUse = false }()
+	lower := append([]byte{keyState}, prefix...)
+	from := lower
+	if behind != nil && bytes.Compare(behind, prefix) >= 0 {
+		from = append(append([]byte{keyState}, behind...), 0)
+	}
+	if !bytes.HasPrefix(from, lower) {
+		return nil
+	}
+	return s.each(it, it.SeekPrefixGE(from), lower, fn)
+}
+
+func (s *Store) scanAll(prefix, behind []byte, fn func(key, value []byte) error) (err error) {
 	lower := append([]byte{keyState}, prefix...)
 	bounds := pebble.IterOptions{LowerBound: lower, UpperBound: after(lower)}
-	if behind != nil {
+	if behind != nil && bytes.Compare(behind, prefix) >= 0 {
 		bounds.LowerBound = append(append([]byte{keyState}, behind...), 0)
 	}
 	it, err := s.db.NewIter(&bounds)
@@ -223,7 +282,11 @@ func (s *Store) Scan(prefix, behind []byte, fn func(key, value []byte) error) (e
 		return s.failed("scan state", err)
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
-	for ok := it.First(); ok; ok = it.Next() {
+	return s.each(it, it.First(), lower, fn)
+}
+
+func (s *Store) each(it *pebble.Iterator, ok bool, prefix []byte, fn func(key, value []byte) error) error {
+	for ; ok && bytes.HasPrefix(it.Key(), prefix); ok = it.Next() {
 		v, err := it.ValueAndErr()
 		if err != nil {
 			return s.failed("scan state", err)
@@ -287,12 +350,12 @@ func (s *Store) commit(b *pebble.Batch, c Checkpoint) error {
 		return err
 	}
 	b.Set([]byte(keyCheckpoint), c.append(nil), nil)
-	return b.Commit(pebble.NoSync)
+	return errors.Join(s.turn(), b.Commit(pebble.NoSync))
 }
 
 // Checkpoint is the last one written; false where the store is new.
 func (s *Store) Checkpoint() (Checkpoint, bool, error) {
-	v, err := s.get([]byte(keyCheckpoint))
+	v, err := s.ours(keyCheckpoint)
 	if err != nil || v == nil {
 		return Checkpoint{}, false, err
 	}
@@ -327,7 +390,7 @@ func (s *Store) Wipe() error {
 	defer b.Close()
 	b.DeleteRange([]byte{keyState}, []byte{keyState + 1}, nil)
 	b.Delete([]byte(keyCheckpoint), nil)
-	if err := b.Commit(pebble.NoSync); err != nil {
+	if err := errors.Join(s.turn(), b.Commit(pebble.NoSync)); err != nil {
 		return fmt.Errorf("wipe state: %w", err)
 	}
 	return nil
@@ -339,6 +402,9 @@ const derivedAtOnce = 10_000
 // Rederive makes the derived entries anew from what was restored. Until it is done the checkpoint stays where it is, so that a
 // restart does it again.
 func (s *Store) Rederive() error {
+	if s.untimed {
+		return nil
+	}
 	none, err := s.none(stream.DerivedPrefix)
 	if err != nil {
 		return err
@@ -349,7 +415,7 @@ func (s *Store) Rederive() error {
 		lower := append([]byte{keyState}, stream.DerivedPrefix...)
 		b.DeleteRange(lower, after(lower), nil)
 	}
-	err = s.Scan([]byte(stream.DerivedFrom), nil, func(key, value []byte) error {
+	err = s.Scan(nil, nil, func(key, value []byte) error {
 		c, ok, err := stream.Derive(key, value)
 		if err != nil || !ok {
 			return err
@@ -363,7 +429,7 @@ func (s *Store) Rederive() error {
 		return errors.Join(full.Commit(pebble.NoSync), full.Close())
 	})
 	if err == nil {
-		err = b.Commit(pebble.NoSync)
+		err = errors.Join(s.turn(), b.Commit(pebble.NoSync))
 	}
 	if err != nil {
 		return fmt.Errorf("derive what local state is found by: %w", err)

@@ -106,6 +106,6 @@ func (s *Store) closeDB() error {
 	case <-s.trouble.up:
 		return fmt.Errorf("close state: %w", s.trouble.err)
 	default:
-		return s.db.Close()
+		return errors.Join(s.turn(), s.db.Close())
 	}
 }

@@ -105,7 +105,7 @@ func readAll(fs vfs.FS) (got map[string]string, at int64, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	defer func() { err = errors.Join(err, s.db.Close()) }()
+	defer func() { err = errors.Join(err, s.turn(), s.db.Close()) }()
 	c, _, err := s.Checkpoint()
 	if err != nil {
 		return nil, 0, err

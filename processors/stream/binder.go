@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"fmt"
@@ -23,6 +24,7 @@ type Binder struct {
 	at      *scope // of the running handler's key
 	held    int    // about how many bytes are decoded
 
+	ahead   ahead
 	dirty   []*cell
 	flushed bool // what is dirty has been handed over to be made durable
 	arena   []byte
@@ -55,11 +57,12 @@ type store struct {
 // scope is the hot state of one key: what is decoded of all its stores. References and the task itself, whose key is empty,
 // have scopes too.
 type scope struct {
-	key   string
-	slots []slot // by number of store
-	dirty int    // cells
-	size  int
-	used  bool // since the hand passed
+	key    string
+	slots  []slot // by number of store
+	dirty  int    // cells
+	size   int
+	used   bool // since the hand passed
+	looked bool // what is committed of it was read ahead
 }
 
 // slot is one store's share in a scope. The cell of a Value lies in it: a record of one key in ten thousand waits for memory more
@@ -67,6 +70,7 @@ type scope struct {
 type slot struct {
 	value cell  // of a Value; without rec where it is not loaded
 	subs  *subs // of a Map, an Index, the timers
+	none  bool  // nothing is committed and nothing loaded: to look for it is in vain
 }
 
 // cell is one decoded value. Hot values stay decoded; a changed one is encoded once per flush.
@@ -125,6 +129,12 @@ func (b *Binder) value(s *scope, store uint16) *cell {
 		return c
 	}
 	*c = cell{rec: b.stores[store].record(), scope: s, store: store}
+	if s.slots[store].none {
+		s.slots[store].none = false
+		b.hits++
+		b.resize(c, 0)
+		return c
+	}
 	if b.load(c) != nil { // half a value must not outlive the abort that follows
 		half := *c
 		*c = cell{}
@@ -141,9 +151,14 @@ func (b *Binder) entry(s *scope, store uint16, sub string) *cell {
 		return c
 	}
 	c := &cell{rec: b.stores[store].record(), scope: s, sub: sub, store: store}
-	if b.load(c) == nil {
-		in.add(c)
+	switch {
+	case in.lacks(sub):
+		b.hits++
+		b.resize(c, 0)
+	case b.load(c) != nil:
+		return c
 	}
+	in.add(c)
 	return c
 }
 
@@ -159,11 +174,11 @@ func (b *Binder) fresh(s *scope, store uint16, sub string) *cell {
 	return c
 }
 
-// Store keys: name NUL scope NUL sub. Names and scopes hold no NUL byte: the task refuses record keys that do, and
-// references are refused in scope, so that no key can reach into another's state.
+// Store keys: scope NUL name NUL sub, so that all of a key lies together. Names and scopes hold no NUL byte: the task refuses record keys that
+// do, and references are refused in scope, so that no key can reach into another's state.
 func appendID(b []byte, store, scope, sub string) []byte {
-	b = append(append(b, store...), 0)
 	b = append(append(b, scope...), 0)
+	b = append(append(b, store...), 0)
 	return append(b, sub...)
 }
 
@@ -172,7 +187,7 @@ func (b *Binder) load(c *cell) error {
 	b.misses++
 	of := &b.stores[c.store]
 	id := appendID(make([]byte, 0, 128), of.name, c.scope.key, c.sub)
-	v, err := b.kv.Get(id)
+	v, err := b.fetch(c, id)
 	if err == nil && v != nil {
 		c.present = true
 		err = of.decode(v, c.rec)
@@ -260,6 +275,9 @@ func (b *Binder) names(s *scope, store uint16, prefix string) []string {
 
 func (b *Binder) listing(s *scope, store uint16, prefix string, how span) []string {
 	in := b.subs(s, store)
+	if !in.listed && b.reads(s, store) {
+		b.fail(b.look(s))
+	}
 	if !in.listed && prefix != "" && s.key == "" {
 		return b.scan(s, store, prefix, how, -1) // the table may be one of all places there are
 	}
@@ -270,6 +288,7 @@ func (b *Binder) listing(s *scope, store uint16, prefix string, how span) []stri
 			b.unlist(s, in)
 		}
 	}
+	in.asked = true
 	from, _ := slices.BinarySearch(in.list, prefix)
 	to := from + len(in.list[from:])
 	if prefix != "" {
@@ -294,6 +313,9 @@ func (x span) holds(name string) bool {
 // scan lists entries within a span from what is committed and what is changed; at most limit where that is not negative.
 func (b *Binder) scan(s *scope, store uint16, prefix string, within span, limit int) []string {
 	in := b.subs(s, store)
+	if in.listed && limit < 0 {
+		return slices.DeleteFunc(slices.Clone(in.list), func(name string) bool { return !strings.HasPrefix(name, prefix) || !within.holds(name) })
+	}
 	name := b.stores[store].name
 	base := len(name) + len(s.key) + 2
 	var behind []byte
@@ -307,7 +329,7 @@ func (b *Binder) scan(s *scope, store uint16, prefix string, within span, limit 
 		}
 		c := in.cells[string(key[base:])]
 		if c != nil && c.dirty {
-			return nil // its turn comes below
+			return nil // with adds it
 		}
 		out = append(out, string(key[base:]))
 		if c == nil && within.values {
@@ -321,15 +343,10 @@ func (b *Binder) scan(s *scope, store uint16, prefix string, within span, limit 
 		return nil
 	})
 	if err != nil {
-		b.fault = cmp.Or(b.fault, fmt.Errorf("scan state %q: %w", name, err))
+		b.fail(fmt.Errorf("scan state %q: %w", name, err))
 		return nil
 	}
-	for _, c := range in.changed {
-		if c.present && strings.HasPrefix(c.sub, prefix) && within.holds(c.sub) {
-			out = append(out, c.sub)
-		}
-	}
-	slices.Sort(out)
+	out = in.with(out, prefix, within)
 	if limit >= 0 && len(out) > limit {
 		out = out[:limit]
 	}
@@ -374,13 +391,20 @@ func (b *Binder) flush() ([]Change, error) {
 	return b.changes, nil
 }
 
+// fail notes the first failure of the store.
+func (b *Binder) fail(err error) { b.fault = cmp.Or(b.fault, err) }
+
 // compare orders cells as their keys are ordered.
 func (b *Binder) compare(x, y *cell) int {
-	return cmp.Or(cmp.Compare(b.stores[x.store].name, b.stores[y.store].name), cmp.Compare(x.scope.key, y.scope.key), cmp.Compare(x.sub, y.sub))
+	if x.scope != y.scope {
+		return cmp.Compare(x.scope.key, y.scope.key)
+	}
+	return cmp.Or(cmp.Compare(b.stores[x.store].name, b.stores[y.store].name), cmp.Compare(x.sub, y.sub))
 }
 
 // committed makes what was flushed the new ground, and keeps about as many bytes decoded as the budget says.
 func (b *Binder) committed(budget int) {
+	b.ahead.forget()
 	if b.flushed {
 		for _, c := range b.dirty {
 			b.clean(c)
@@ -411,6 +435,7 @@ func (b *Binder) clean(c *cell) {
 
 // aborted drops every change; the next read fetches committed state again.
 func (b *Binder) aborted() {
+	b.ahead.forget()
 	for _, c := range b.dirty {
 		b.drop(c)
 	}
@@ -438,8 +463,7 @@ func (b *Binder) drop(c *cell) {
 // Before the first of them, everything that begins with DerivedPrefix is to be removed. The error is of a timer that this program
 // cannot read: passed over, it would never fire.
 func Derive(key, value []byte) (c Change, follows bool, err error) {
-	rest, ok := strings.CutPrefix(string(key), DerivedFrom)
-	if !ok {
+	if !IsTimer(key) {
 		return c, false, nil
 	}
 	if len(value) != 1+8 || value[0] != timerForm.version {
@@ -447,12 +471,17 @@ func Derive(key, value []byte) (c Change, follows bool, err error) {
 			return c, false, fmt.Errorf("read state %q: %w", key, err)
 		}
 	}
-	scope, name, _ := strings.Cut(rest, "\x00")
-	return Change{Key: appendDue(nil, int64(binary.BigEndian.Uint64(value[1:])), scope, name), Value: []byte{}, Derived: true}, true, nil
+	scope, rest, _ := strings.Cut(string(key), "\x00")
+	return Change{Key: appendDue(nil, int64(binary.BigEndian.Uint64(value[1:])), scope, rest[len(timerStore)+1:]), Value: []byte{}, Derived: true}, true, nil
 }
 
-// How keys of derived entries begin, and of those that they follow from.
-const (
-	DerivedPrefix = dueIndex + "\x00"
-	DerivedFrom   = timerStore + "\x00"
-)
+// DerivedPrefix is how keys of derived entries begin: a store of the task without a name.
+const DerivedPrefix = "\x00\x00"
+
+// IsTimer says whether a key of state is a timer's: derived entries follow from those.
+func IsTimer(key []byte) bool {
+	i := bytes.IndexByte(key, 0)
+	return i >= 0 && bytes.HasPrefix(key[i+1:], timerPrefix)
+}
+
+var timerPrefix = []byte(timerStore + "\x00")

@@ -149,7 +149,7 @@ func TestClockIsKept(t *testing.T) {
 	r.commit(0)
 	r.record(101, "", 0)
 	r.commit(0)
-	if len(r.kv) != 1 || len(r.kv["clock\x00\x00"]) != 9 {
+	if len(r.kv) != 1 || len(r.kv["\x00clock\x00"]) != 9 {
 		t.Errorf("kept %q", r.kv)
 	}
 	if !hasStore(r.spec, "clock") || hasStore(stream.Spec{}, "clock") {

@@ -95,14 +95,20 @@ func (b *Binder) release(c *cell) {
 	delete(at.subs.cells, c.sub)
 	switch { // a map keeps the room that it once needed
 	case len(at.subs.cells) > 0:
-	case at.subs.listed:
+	case at.subs.listed && len(at.subs.list) > 0 && (at.subs.asked || len(at.subs.list) <= coldNames):
 		at.subs.cells, at.subs.changed = map[string]*cell{}, nil
 	default:
+		at.none = at.subs.listed && len(at.subs.list) == 0
+		b.unlist(s, at.subs)
 		b.letGo(at.subs)
 		at.subs = nil
 		b.grow(s, -subsOverhead)
 	}
 }
+
+// coldNames is how many names of a cold store stay listed where no handler asked for a list: to know what is not there saves a read, and history
+// must not take memory.
+const coldNames = 16
 
 // evict forgets decoded keys that were not used for long, until the rest fits the budget. What is dirty stays.
 func (b *Binder) evict(budget int) {

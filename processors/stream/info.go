@@ -80,8 +80,8 @@ type StateKey struct {
 
 // ParseKey takes a key of committed state apart. Keys of derived entries have another form.
 func ParseKey(key []byte) (StateKey, error) {
-	name, rest, ok := strings.Cut(string(key), "\x00")
-	scope, entry, well := strings.Cut(rest, "\x00")
+	scope, rest, ok := strings.Cut(string(key), "\x00")
+	name, entry, well := strings.Cut(rest, "\x00")
 	if !ok || !well || name == "" || name == dueIndex {
 		return StateKey{}, fmt.Errorf("%q is no key of state", key)
 	}

@@ -169,11 +169,14 @@ func (x *Index) Add(reference string) { x.set(reference, true) }
 func (x *Index) Remove(reference string) { x.set(reference, false) }
 
 func (x *Index) set(reference string, depends bool) {
-	c := x.b.entry(x.b.scope(reference), x.no, x.b.at.key)
-	if c.present != depends {
-		x.b.touch(c)
-		x.b.set(c, depends)
+	s := x.b.scope(reference)
+	if c := x.b.subs(s, x.no).cells[x.b.at.key]; c != nil && c.present == depends {
+		return
 	}
+	// Not read: who adds knows that it is new, and what depends on a reference lies far from the key's own state.
+	c := x.b.fresh(s, x.no, x.b.at.key)
+	x.b.touch(c)
+	x.b.set(c, depends)
 }
 
 // presence is a record without content.

@@ -1,13 +1,16 @@
 package stream
 
+import "slices"
+
 // subs are the decoded entries of a Map, an Index or the timers in one scope.
 type subs struct {
 	cells   map[string]*cell
 	changed []*cell  // the dirty ones
 	list    []string // names of all that are present, in order, where listed
 	listed  bool
-	names   int // about how many bytes the list takes
-	most    int // cells that were there at once
+	asked   bool // a handler went through the list
+	names   int  // about how many bytes the list takes
+	most    int  // cells that were there at once
 }
 
 func (in *subs) add(c *cell) {
@@ -15,10 +18,22 @@ func (in *subs) add(c *cell) {
 	in.most = max(in.most, len(in.cells))
 }
 
+// lacks says that an entry is known not to be there. Those that are decoded are looked for before.
+func (in *subs) lacks(sub string) bool {
+	if !in.listed {
+		return false
+	}
+	_, found := slices.BinarySearch(in.list, sub)
+	return !found
+}
+
 func (b *Binder) subs(s *scope, store uint16) *subs {
 	if s.slots[store].subs == nil {
 		s.slots[store].subs = b.newSubs()
 		b.grow(s, subsOverhead)
+		if s.slots[store].none {
+			s.slots[store].none, s.slots[store].subs.listed = false, true
+		}
 	}
 	return s.slots[store].subs
 }
@@ -31,6 +46,7 @@ func (b *Binder) newSubs() *subs {
 	}
 	in := b.spare[last]
 	b.spare = b.spare[:last]
+	in.asked = false
 	return in
 }
 

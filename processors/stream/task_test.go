@@ -27,10 +27,14 @@ func (m memory) Get(key []byte) ([]byte, error) {
 }
 
 func (m memory) Scan(prefix, after []byte, fn func(key, value []byte) error) error {
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		if !strings.HasPrefix(k, string(prefix)) || after != nil && k <= string(after) {
-			continue
+	var keys []string
+	for k := range m {
+		if strings.HasPrefix(k, string(prefix)) && (after == nil || k > string(after)) {
+			keys = append(keys, k)
 		}
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
 		err := fn([]byte(k), []byte(m[k]))
 		if errors.Is(err, stream.ErrStop) {
 			return nil
@@ -439,6 +443,13 @@ func (b broken) Get(key []byte) ([]byte, error) {
 		return nil, errDisk
 	}
 	return nil, nil
+}
+
+func (b broken) Scan(prefix, after []byte, fn func(key, value []byte) error) error {
+	if len(b.memory) > 0 {
+		return errDisk
+	}
+	return nil
 }
 
 // A store that fails is never the record's fault: the stage stops rather than bury a good record, or commit half a truth.

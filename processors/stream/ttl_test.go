@@ -135,7 +135,7 @@ func TestWhatNobodyChangesIsForgotten(t *testing.T) {
 			r.must("a", "see", "", 0)
 			r.heard("a: kept")
 			r.commit(0)
-			if got := r.kept(); !slices.Equal(got, []string{"kept\x00a\x00"}) {
+			if got := r.kept(); !slices.Equal(got, []string{"a\x00kept\x00"}) {
 				t.Errorf("state is %q", got)
 			}
 		})
@@ -176,7 +176,7 @@ func TestHotKeysSeldomMoveTheirExpiry(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, c := range changes {
-			if strings.HasPrefix(string(c.Key), "timer\x00") {
+			if stream.IsTimer(c.Key) {
 				moves++
 			}
 		}
@@ -246,7 +246,7 @@ func TestUndoneChangesExpireAnew(t *testing.T) {
 
 // kept are the keys of what is durable, the task's clock left out.
 func (r *run) kept() []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.kv)), func(key string) bool { return strings.HasPrefix(key, "clock\x00") })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.kv)), func(key string) bool { return strings.HasPrefix(key, "\x00clock\x00") })
 }
 
 // A handler can neither see nor set an expiry, and a stage whose store has lost its TTL passes over those that are left.

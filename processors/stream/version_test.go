@@ -53,11 +53,11 @@ func kept(version byte, rec avro.Record) string { return string(rec.Append([]byt
 // Old forms are read wherever they are met, written anew when they change and not before, and survive undoing.
 func TestOldFormsAreMigratedWhenTheyChange(t *testing.T) {
 	r := newRunOf(t, grown(3))
-	element := func(n byte) string { return "lines\x00a\x00" + strings.Repeat("\x00", 7) + string(n) }
+	element := func(n byte) string { return "a\x00lines\x00" + strings.Repeat("\x00", 7) + string(n) }
 	before := memory{
-		"last\x00a\x00": kept(1, &avro.Tick{Producer: "1234567"}), "last\x00b\x00": kept(2, &avro.Sweep{Reference: "12"}),
-		"notes\x00a\x00n": kept(1, &avro.Tick{Producer: "1"}), "notes\x00a\x00o": kept(3, &avro.PartnerMessage{Line: 5}),
-		"shared\x00\x00p": kept(2, &avro.Sweep{Reference: "123"}), element(0): kept(1, &avro.Tick{Producer: "1"}),
+		"a\x00last\x00": kept(1, &avro.Tick{Producer: "1234567"}), "b\x00last\x00": kept(2, &avro.Sweep{Reference: "12"}),
+		"a\x00notes\x00n": kept(1, &avro.Tick{Producer: "1"}), "a\x00notes\x00o": kept(3, &avro.PartnerMessage{Line: 5}),
+		"\x00shared\x00p": kept(2, &avro.Sweep{Reference: "123"}), element(0): kept(1, &avro.Tick{Producer: "1"}),
 	}
 	maps.Copy(r.kv, before)
 	r.must("a", "get", "", 0)
@@ -80,7 +80,7 @@ func TestOldFormsAreMigratedWhenTheyChange(t *testing.T) {
 	r.must("a", "get", "", 0)
 	r.must("a", "notes", "", 0)
 	r.heard("a: 10 true", "a: n=9", "a: o=5")
-	before["notes\x00a\x00n"], before["last\x00a\x00"] = kept(3, &avro.PartnerMessage{Line: 9}), kept(3, &avro.PartnerMessage{Line: 10})
+	before["a\x00notes\x00n"], before["a\x00last\x00"] = kept(3, &avro.PartnerMessage{Line: 9}), kept(3, &avro.PartnerMessage{Line: 10})
 	if !maps.Equal(r.kv, before) {
 		t.Errorf("state is %q, want %q", r.kv, before)
 	}
@@ -95,16 +95,15 @@ func TestUnknownFormsAreFatal(t *testing.T) {
 		value         string
 		do, arg, said string
 	}{
-		{"newer value", 3, "last\x00a\x00", kept(4, &avro.Tick{}), "get", "", `store last is of version 4, this program knows version 3: run the program that wrote it`},
-		{"newer than the first", 1, "last\x00a\x00", kept(2, &avro.Tick{}), "get", "", "is of version 2, this program knows version 1"},
-		{"newer entry", 3, "notes\x00a\x00n", kept(4, &avro.Tick{}), "notes", "", "store notes is of version 4"},
-		{"newer entry to change", 3, "notes\x00a\x00n", kept(4, &avro.Tick{}), "note", "n", "store notes is of version 4"},
-		{"newer element", 3, "lines\x00a\x00\x00\x00\x00\x00\x00\x00\x00\x00", kept(4, &avro.Tick{}), "lines", "", "store lines is of version 4"},
-		{"newer place in an index", 3, "users\x00p\x00a", "\x04", "use", "p", "store users is of version 4"},
-		{"newer timer to set", 3, "timer\x00a\x00x", "\x0412345678", "alarm", "x", "store timer is of version 4"},
-		{"no migration", 3, "last\x00a\x00", kept(0, &avro.Tick{}), "get", "", "migrate value of store last from version 0 to 3: nobody knows version 0"},
-		{"not of its version", 3, "last\x00a\x00", "\x01rubbish", "get", "", "migrate value of store last from version 1 to 3"},
-		{"empty", 3, "last\x00a\x00", "", "get", "", "has no version"},
+		{"newer value", 3, "a\x00last\x00", kept(4, &avro.Tick{}), "get", "", `store last is of version 4, this program knows version 3: run the program that wrote it`},
+		{"newer than the first", 1, "a\x00last\x00", kept(2, &avro.Tick{}), "get", "", "is of version 2, this program knows version 1"},
+		{"newer entry", 3, "a\x00notes\x00n", kept(4, &avro.Tick{}), "notes", "", "store notes is of version 4"},
+		{"newer entry to change", 3, "a\x00notes\x00n", kept(4, &avro.Tick{}), "note", "n", "store notes is of version 4"},
+		{"newer element", 3, "a\x00lines\x00\x00\x00\x00\x00\x00\x00\x00\x00", kept(4, &avro.Tick{}), "lines", "", "store lines is of version 4"},
+		{"newer timer to set", 3, "a\x00timer\x00x", "\x0412345678", "alarm", "x", "store timer is of version 4"},
+		{"no migration", 3, "a\x00last\x00", kept(0, &avro.Tick{}), "get", "", "migrate value of store last from version 0 to 3: nobody knows version 0"},
+		{"not of its version", 3, "a\x00last\x00", "\x01rubbish", "get", "", "migrate value of store last from version 1 to 3"},
+		{"empty", 3, "a\x00last\x00", "", "get", "", "has no version"},
 	} {
 		r := newRunOf(t, grown(c.version))
 		r.kv[c.key] = c.value
@@ -123,16 +122,16 @@ func TestTimersOfAnUnknownFormAreFatal(t *testing.T) {
 	r := newRunOf(t, grown(3))
 	r.must("a", "alarm", "x", 5)
 	r.commit(0)
-	r.kv["timer\x00a\x00x"] = "\x02" + r.kv["timer\x00a\x00x"][1:]
+	r.kv["a\x00timer\x00x"] = "\x02" + r.kv["a\x00timer\x00x"][1:]
 	if err := r.do("", "tick", "", 9); fault.Of(err) != fault.Fatal || !strings.Contains(fmt.Sprint(err), "store timer is of version 2") {
 		t.Errorf("the tick gave %v", err)
 	}
-	for _, value := range []string{r.kv["timer\x00a\x00x"], "\x02", "", "\x01short"} {
-		if _, follows, err := stream.Derive([]byte("timer\x00a\x00x"), []byte(value)); err == nil || follows {
+	for _, value := range []string{r.kv["a\x00timer\x00x"], "\x02", "", "\x01short"} {
+		if _, follows, err := stream.Derive([]byte("a\x00timer\x00x"), []byte(value)); err == nil || follows {
 			t.Errorf("the index of %q: %v, %v", value, follows, err)
 		}
 	}
-	if _, follows, err := stream.Derive([]byte("timers\x00a\x00x"), nil); err != nil || follows {
+	if _, follows, err := stream.Derive([]byte("a\x00timers\x00x"), nil); err != nil || follows {
 		t.Errorf("what is no timer: %v, %v", follows, err)
 	}
 }

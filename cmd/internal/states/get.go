@@ -1,6 +1,7 @@
 package states
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -144,13 +145,19 @@ func (k Key) empty() bool {
 func (d Disk) add(ctx context.Context, o *opened, i stream.StoreInfo, k *Key) error {
 	from := stream.StateKey{Store: i.Name, Scope: k.Key}.Bytes()
 	if i.Kind == stream.IndexKind {
-		from = []byte(i.Name + "\x00") // all of it: references come first in its keys
+		from = nil // all of it: references come first in its keys
 	}
 	steps := d.steps(ctx)
 	return o.Scan(from, nil, func(key, value []byte) error {
+		if bytes.HasPrefix(key, []byte(stream.DerivedPrefix)) {
+			return steps()
+		}
 		at, err := stream.ParseKey(key)
 		if err != nil {
 			return err
+		}
+		if at.Store != i.Name {
+			return steps()
 		}
 		if i.Kind == stream.IndexKind {
 			k.index(i.Name, at)

@@ -30,7 +30,7 @@ func (c *comparison) entry(key, value []byte) error {
 		return nil
 	case isDerived:
 		return c.derived(key)
-	case bytes.HasPrefix(key, []byte(stream.DerivedFrom)):
+	case stream.IsTimer(key):
 		return c.derives(key, value)
 	}
 	return nil

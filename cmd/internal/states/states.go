@@ -3,6 +3,7 @@
 package states
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"waybill/processors/runtime"
@@ -185,7 +185,7 @@ func (d Disk) count(ctx context.Context, s *state.Store, stage string) ([]Held, 
 	held := map[string]*Held{}
 	steps := d.steps(ctx)
 	err := s.Scan(nil, nil, func(key, value []byte) error {
-		name, _, _ := strings.Cut(string(key), "\x00")
+		name := storeOf(key)
 		h := held[name]
 		if h == nil {
 			h = &Held{Store: name}
@@ -207,6 +207,21 @@ func (d Disk) count(ctx context.Context, s *state.Store, stage string) ([]Held, 
 	return all, nil
 }
 
+// derivedStore stands for what is derived, as if it were a store.
+const derivedStore = "due"
+
+// storeOf is the store that an entry is of; of one that is of none, all of its key.
+func storeOf(key []byte) string {
+	if bytes.HasPrefix(key, []byte(stream.DerivedPrefix)) {
+		return derivedStore
+	}
+	k, err := stream.ParseKey(key)
+	if err != nil {
+		return string(key)
+	}
+	return k.Store
+}
+
 // name says what the stores are, where this program knows.
 func (d Disk) name(stage string, held map[string]*Held) {
 	spec, ok := d.spec(stage)
@@ -218,7 +233,7 @@ func (d Disk) name(stage string, held map[string]*Held) {
 			h.Kind, h.Record = i.Kind, i.Record
 		}
 	}
-	if h := held[strings.TrimSuffix(stream.DerivedPrefix, "\x00")]; h != nil {
+	if h := held[derivedStore]; h != nil {
 		h.Kind = derivedKind
 	}
 }
