@@ -13,15 +13,15 @@ func (r *rating) quantity() (*big.Rat, error) {
 	if err != nil {
 		return nil, err
 	}
-	if q, err = r.beyondFree(q); err != nil || q.Sign() == 0 {
+	if q, err = r.beyondFree(q); err != nil || q.Sign() == 0 && r.free.Sign() > 0 {
 		return q, err
 	}
 	q = r.inIncrements(q)
-	if least := money.Exact(r.k.AtLeast); q.Sign() > 0 && q.Cmp(least) < 0 {
+	if least := money.Exact(r.k.AtLeast); q.Cmp(least) < 0 {
 		r.text.addf("at least %s", r.k.amountOf(least))
 		q = least
 	}
-	if r.k.Divide.Ok {
+	if r.k.Divide.Ok && q.Sign() > 0 {
 		if q, err = r.quotient(q, r.k.Divide.V.By, r.k.Divide.V.Precision, infoOf(r.k.Unit).many); err != nil {
 			return nil, err
 		}
@@ -64,7 +64,7 @@ func (r *rating) freeQuantity() (*big.Rat, error) {
 
 // inIncrements rounds a quantity to whole increments.
 func (r *rating) inIncrements(q *big.Rat) *big.Rat {
-	if r.k.Increment == 0 {
+	if r.k.Increment == 0 || q.Sign() == 0 {
 		return q
 	}
 	inc := money.Exact(r.k.Increment)

@@ -164,6 +164,9 @@ type rating struct {
 func (r *rating) line() Line {
 	l := Line{Type: r.k.Type, On: r.o.Kind, Ref: r.o.Ref, Clause: r.k.Clause.Clause, Currency: r.c.Currency}
 	minor, err := r.amount(&l)
+	if err == nil && minor == 0 {
+		err = nothingf("it comes to nothing: %s", r.text.String())
+	}
 	if err != nil {
 		l.settle(err)
 		return l
