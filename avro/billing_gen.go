@@ -5,7 +5,7 @@ package avro
 import "slices"
 import "strings"
 
-// How begun increments of time count.
+// How a begun increment counts. NEAREST takes the half up.
 type Rounding int32
 
 // The symbols of waybill.billing.Rounding.
@@ -27,426 +27,117 @@ func (e Rounding) String() string { return symbolOf("Rounding", roundingSymbols[
 // ParseRounding finds a symbol; of one it does not know it says false, and gives the default, UP.
 func ParseRounding(s string) (Rounding, bool) { return parseSymbol(roundingSymbols[:], s, RoundingUp) }
 
-// What becomes of detention when the vehicle itself arrived after its appointment.
-type LatePolicy int32
+// How an amount comes to its last digit. Half is away from zero in HALF_UP and to the even digit in
+// HALF_EVEN; DOWN is truncation, UP away from zero.
+type MoneyRounding int32
 
-// The symbols of waybill.billing.LatePolicy.
+// The symbols of waybill.billing.MoneyRounding.
 const (
-	LatePolicyFromArrival LatePolicy = iota // FROM_ARRIVAL
-	LatePolicyNoDetention                   // NO_DETENTION
+	MoneyRoundingHalfUp   MoneyRounding = iota // HALF_UP
+	MoneyRoundingHalfEven                      // HALF_EVEN
+	MoneyRoundingDown                          // DOWN
+	MoneyRoundingUp                            // UP
 )
 
-var latePolicySymbols = [...]string{
-	"FROM_ARRIVAL",
-	"NO_DETENTION",
+var moneyRoundingSymbols = [...]string{
+	"HALF_UP",
+	"HALF_EVEN",
+	"DOWN",
+	"UP",
 }
 
 // String is the symbol as the schema writes it.
-func (e LatePolicy) String() string { return symbolOf("LatePolicy", latePolicySymbols[:], int32(e)) }
-
-// ParseLatePolicy finds a symbol; of one it does not know it says false, and gives the default, FROM_ARRIVAL.
-func ParseLatePolicy(s string) (LatePolicy, bool) {
-	return parseSymbol(latePolicySymbols[:], s, LatePolicyFromArrival)
+func (e MoneyRounding) String() string {
+	return symbolOf("MoneyRounding", moneyRoundingSymbols[:], int32(e))
 }
 
-// Detention of a vehicle at a stop: units = round((dwell - free)/increment), amount = min(units x increment x
-// hourly rate, cap).
+// ParseMoneyRounding finds a symbol; of one it does not know it says false, and gives the default, HALF_UP.
+func ParseMoneyRounding(s string) (MoneyRounding, bool) {
+	return parseSymbol(moneyRoundingSymbols[:], s, MoneyRoundingHalfUp)
+}
+
+// To which digit something is rounded, and how.
 //
-// Avro: waybill.billing.DetentionTerms.
-type DetentionTerms struct {
-	// The contract's own clause, for the explanation.
-	Clause string
-	// Which stops it applies to; empty is all.
-	StopTypes []StopType
-	// Free time in seconds.
-	FreeS int64
-	// Increment in seconds; must be positive.
-	IncrementS int64
-	// How a begun increment counts.
-	Rounding Rounding
-	// Hourly rate in major units of the contract's currency, scale 4. Unscaled; see
-	// DetentionTermsRatePerHourScale.
-	RatePerHour Unscaled
-	// Most that one stop may cost, in minor units.
-	CapMinor Opt[int64]
-	// What a late arrival does.
-	LatePolicy LatePolicy
+// Avro: waybill.billing.Precision.
+type Precision struct {
+	// How.
+	Mode MoneyRounding
+	// Decimals that are left; of money at most the currency's own.
+	Scale int32
 }
-
-// DetentionTermsRatePerHourScale is the scale of DetentionTerms.RatePerHour: its unscaled value is the number times 10^4.
-const DetentionTermsRatePerHourScale = 4
 
 // Decode implements [Record].
-func (r *DetentionTerms) Decode(b []byte) error {
+func (r *Precision) Decode(b []byte) error {
 	s, i := viewCopy(b)
-	return done("waybill.billing.DetentionTerms", s, r.decodeAt(s, i))
+	return done("waybill.billing.Precision", s, r.decodeAt(s, i))
 }
 
 // DecodeAlias implements [Record].
-func (r *DetentionTerms) DecodeAlias(b []byte) error {
+func (r *Precision) DecodeAlias(b []byte) error {
 	s, i := view(b)
-	return done("waybill.billing.DetentionTerms", s, r.decodeAt(s, i))
+	return done("waybill.billing.Precision", s, r.decodeAt(s, i))
 }
 
 // DecodePlan implements [Record].
-func (r *DetentionTerms) DecodePlan(b []byte, p *Plan) error {
+func (r *Precision) DecodePlan(b []byte, p *Plan) error {
 	s, i := viewCopy(b)
-	return done("waybill.billing.DetentionTerms", s, runPlan(r, s, i, p))
+	return done("waybill.billing.Precision", s, runPlan(r, s, i, p))
 }
 
 // DecodePlanAlias implements [Record].
-func (r *DetentionTerms) DecodePlanAlias(b []byte, p *Plan) error {
+func (r *Precision) DecodePlanAlias(b []byte, p *Plan) error {
 	s, i := view(b)
-	return done("waybill.billing.DetentionTerms", s, runPlan(r, s, i, p))
+	return done("waybill.billing.Precision", s, runPlan(r, s, i, p))
 }
 
 // AvroName implements [Record].
-func (*DetentionTerms) AvroName() string { return "waybill.billing.DetentionTerms" }
+func (*Precision) AvroName() string { return "waybill.billing.Precision" }
 
 // AvroSchema implements [Record].
-func (*DetentionTerms) AvroSchema() string {
-	return `{"type":"record","name":"DetentionTerms","namespace":"waybill.billing","doc":"Detention of a vehicle at a stop: units = round((dwell - free)/increment), amount = min(units x increment x hourly rate, cap).","fields":[{"name":"clause","type":"string","default":"","doc":"The contract's own clause, for the explanation."},{"name":"stop_types","type":{"type":"array","items":{"type":"enum","name":"StopType","namespace":"waybill.loads","doc":"What is done at a stop (X12 S5 stop reason LD, UL).","symbols":["UNSPECIFIED","PICKUP","DELIVERY"],"default":"UNSPECIFIED"}},"default":[],"doc":"Which stops it applies to; empty is all."},{"name":"free_s","type":"long","doc":"Free time in seconds."},{"name":"increment_s","type":"long","doc":"Increment in seconds; must be positive."},{"name":"rounding","type":{"type":"enum","name":"Rounding","namespace":"waybill.billing","doc":"How begun increments of time count.","symbols":["UP","DOWN","NEAREST"],"default":"UP"},"default":"UP","doc":"How a begun increment counts."},{"name":"rate_per_hour","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Hourly rate in major units of the contract's currency, scale 4."},{"name":"cap_minor","type":["null","long"],"default":null,"doc":"Most that one stop may cost, in minor units."},{"name":"late_policy","type":{"type":"enum","name":"LatePolicy","namespace":"waybill.billing","doc":"What becomes of detention when the vehicle itself arrived after its appointment.","symbols":["FROM_ARRIVAL","NO_DETENTION"],"default":"FROM_ARRIVAL"},"default":"FROM_ARRIVAL","doc":"What a late arrival does."}]}`
+func (*Precision) AvroSchema() string {
+	return `{"type":"record","name":"Precision","namespace":"waybill.billing","doc":"To which digit something is rounded, and how.","fields":[{"name":"mode","type":{"type":"enum","name":"MoneyRounding","namespace":"waybill.billing","doc":"How an amount comes to its last digit. Half is away from zero in HALF_UP and to the even digit in HALF_EVEN; DOWN is truncation, UP away from zero.","symbols":["HALF_UP","HALF_EVEN","DOWN","UP"],"default":"HALF_UP"},"default":"HALF_UP","doc":"How."},{"name":"scale","type":"int","doc":"Decimals that are left; of money at most the currency's own."}]}`
 }
 
-func (r *DetentionTerms) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+func (r *Precision) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
 
 // decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
-func (r *DetentionTerms) decodeAt(s string, i int) int {
-	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
-		n := i + 1 + int(s[i]>>1)
-		r.Clause, i = s[i+1:n], n
+func (r *Precision) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i] < 8 && s[i]&1 == 0 {
+		r.Mode, i = MoneyRounding(s[i]>>1), i+1
 	} else {
-		r.Clause, i = readString(s, i)
+		r.Mode, i = readEnum[MoneyRounding](s, i, 4)
 	}
-	r.StopTypes = r.StopTypes[:0]
-	for {
-		var n int
-		if n, i = readBlock(s, i, 1); n == 0 {
-			break
-		}
-		k := len(r.StopTypes)
-		r.StopTypes = slices.Grow(r.StopTypes, n)[:k+n]
-		for ; k < len(r.StopTypes) && i >= 0; k++ {
-			e := &r.StopTypes[k]
-			if uint(i) < uint(len(s)) && s[i] < 6 && s[i]&1 == 0 {
-				(*e), i = StopType(s[i]>>1), i+1
-			} else {
-				(*e), i = readEnum[StopType](s, i, 3)
-			}
-		}
-	}
-	r.FreeS, i = readLong(s, i)
-	r.IncrementS, i = readLong(s, i)
-	if uint(i) < uint(len(s)) && s[i] < 6 && s[i]&1 == 0 {
-		r.Rounding, i = Rounding(s[i]>>1), i+1
-	} else {
-		r.Rounding, i = readEnum[Rounding](s, i, 3)
-	}
-	r.RatePerHour, i = readDecimal(s, i)
-	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
-		r.CapMinor.Ok, i = s[i] == 2, i+1
-	} else {
-		r.CapMinor.Ok, i = readPresent(s, i)
-	}
-	if r.CapMinor.Ok {
-		r.CapMinor.V, i = readLong(s, i)
-	} else {
-		r.CapMinor = Opt[int64]{}
-	}
-	if uint(i) < uint(len(s)) && s[i] < 4 && s[i]&1 == 0 {
-		r.LatePolicy, i = LatePolicy(s[i]>>1), i+1
-	} else {
-		r.LatePolicy, i = readEnum[LatePolicy](s, i, 2)
-	}
+	r.Scale, i = readInt(s, i)
 	return i
 }
 
 // Append implements [Record].
-func (r *DetentionTerms) Append(b []byte) []byte {
-	b = appendString(b, r.Clause)
-	if len(r.StopTypes) > 0 {
-		b = appendLong(b, int64(len(r.StopTypes)))
-	}
-	for k := range r.StopTypes {
-		e := &r.StopTypes[k]
-		b = appendLong(b, int64((*e)))
-	}
-	b = append(b, 0)
-	b = appendLong(b, int64(r.FreeS))
-	b = appendLong(b, int64(r.IncrementS))
-	b = appendLong(b, int64(r.Rounding))
-	b = appendDecimal(b, r.RatePerHour)
-	if r.CapMinor.Ok {
-		b = append(b, 2)
-		b = appendLong(b, int64(r.CapMinor.V))
-	} else {
-		b = append(b, 0)
-	}
-	b = appendLong(b, int64(r.LatePolicy))
+func (r *Precision) Append(b []byte) []byte {
+	b = appendLong(b, int64(r.Mode))
+	b = appendLong(b, int64(r.Scale))
 	return b
 }
 
 // Clone is a copy that shares no memory with r.
-func (r *DetentionTerms) Clone() DetentionTerms {
+func (r *Precision) Clone() Precision {
 	c := *r
-	c.Clause = strings.Clone(c.Clause)
-	c.StopTypes = slices.Clone(c.StopTypes)
 	return c
 }
 
-func (r *DetentionTerms) planField(k int, s string, i int, rd *Read) int {
+func (r *Precision) planField(k int, s string, i int, rd *Read) int {
 	switch k {
 	case 0:
-		return planString(&r.Clause, s, i, rd)
+		return planEnum(&r.Mode, s, i, rd, len(moneyRoundingSymbols))
 	case 1:
-		return planSlice(&r.StopTypes, s, i, rd, func(v *StopType, s string, i int, rd *Read) int {
-			return planEnum(v, s, i, rd, len(stopTypeSymbols))
-		})
-	case 2:
-		return planLong(&r.FreeS, s, i, rd)
-	case 3:
-		return planLong(&r.IncrementS, s, i, rd)
-	case 4:
-		return planEnum(&r.Rounding, s, i, rd, len(roundingSymbols))
-	case 5:
-		return planDecimal(&r.RatePerHour, s, i, rd)
-	case 6:
-		return planOpt(&r.CapMinor, s, i, rd, planLong)
-	case 7:
-		return planEnum(&r.LatePolicy, s, i, rd, len(latePolicySymbols))
+		return planInt(&r.Scale, s, i, rd)
 	}
 	panic("avro: plan of another record")
 }
 
-func (r *DetentionTerms) setDefault(k int) {
+func (r *Precision) setDefault(k int) {
 	switch k {
 	case 0:
-		r.Clause = ""
-	case 1:
-		r.StopTypes = r.StopTypes[:0]
-	case 4:
-		r.Rounding = RoundingUp
-	case 6:
-		r.CapMinor = Opt[int64]{}
-	case 7:
-		r.LatePolicy = LatePolicyFromArrival
-	}
-}
-
-// Whether we are paid or pay.
-type Direction int32
-
-// The symbols of waybill.billing.Direction.
-const (
-	DirectionReceivable Direction = iota // RECEIVABLE
-	DirectionPayable                     // PAYABLE
-)
-
-var directionSymbols = [...]string{
-	"RECEIVABLE",
-	"PAYABLE",
-}
-
-// String is the symbol as the schema writes it.
-func (e Direction) String() string { return symbolOf("Direction", directionSymbols[:], int32(e)) }
-
-// ParseDirection finds a symbol; of one it does not know it says false, and gives the default, RECEIVABLE.
-func ParseDirection(s string) (Direction, bool) {
-	return parseSymbol(directionSymbols[:], s, DirectionReceivable)
-}
-
-// A contract with a party, as data: effective dates, version, terms. Fanned out into every shipments inbox
-// partition.
-//
-// Avro: waybill.billing.Contract.
-type Contract struct {
-	// Whose contract.
-	Tenant string
-	// The contract's number.
-	ContractID string
-	// Highest version stands for services in its dates.
-	Version int64
-	// RECEIVABLE: the party pays us.
-	Direction Direction
-	// The other party: a customer, or a carrier's SCAC.
-	Party string
-	// ISO 4217 code of every amount.
-	Currency string
-	// First service instant, inclusive.
-	ValidFrom Micros
-	// Last service instant, exclusive; null is open.
-	ValidTo Opt[Micros]
-	// Seconds after the trigger (delivery) before a charge is ready.
-	SettleS int64
-	// Detention, where agreed.
-	Detention Opt[DetentionTerms]
-}
-
-// Decode implements [Record].
-func (r *Contract) Decode(b []byte) error {
-	s, i := viewCopy(b)
-	return done("waybill.billing.Contract", s, r.decodeAt(s, i))
-}
-
-// DecodeAlias implements [Record].
-func (r *Contract) DecodeAlias(b []byte) error {
-	s, i := view(b)
-	return done("waybill.billing.Contract", s, r.decodeAt(s, i))
-}
-
-// DecodePlan implements [Record].
-func (r *Contract) DecodePlan(b []byte, p *Plan) error {
-	s, i := viewCopy(b)
-	return done("waybill.billing.Contract", s, runPlan(r, s, i, p))
-}
-
-// DecodePlanAlias implements [Record].
-func (r *Contract) DecodePlanAlias(b []byte, p *Plan) error {
-	s, i := view(b)
-	return done("waybill.billing.Contract", s, runPlan(r, s, i, p))
-}
-
-// AvroName implements [Record].
-func (*Contract) AvroName() string { return "waybill.billing.Contract" }
-
-// AvroSchema implements [Record].
-func (*Contract) AvroSchema() string {
-	return `{"type":"record","name":"Contract","namespace":"waybill.billing","doc":"A contract with a party, as data: effective dates, version, terms. Fanned out into every shipments inbox partition.","fields":[{"name":"tenant","type":"string","doc":"Whose contract."},{"name":"contract_id","type":"string","doc":"The contract's number."},{"name":"version","type":"long","default":1,"doc":"Highest version stands for services in its dates."},{"name":"direction","type":{"type":"enum","name":"Direction","namespace":"waybill.billing","doc":"Whether we are paid or pay.","symbols":["RECEIVABLE","PAYABLE"],"default":"RECEIVABLE"},"default":"RECEIVABLE","doc":"RECEIVABLE: the party pays us."},{"name":"party","type":"string","doc":"The other party: a customer, or a carrier's SCAC."},{"name":"currency","type":"string","doc":"ISO 4217 code of every amount."},{"name":"valid_from","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First service instant, inclusive."},{"name":"valid_to","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Last service instant, exclusive; null is open."},{"name":"settle_s","type":"long","default":0,"doc":"Seconds after the trigger (delivery) before a charge is ready."},{"name":"detention","type":["null",{"type":"record","name":"DetentionTerms","namespace":"waybill.billing","doc":"Detention of a vehicle at a stop: units = round((dwell - free)/increment), amount = min(units x increment x hourly rate, cap).","fields":[{"name":"clause","type":"string","default":"","doc":"The contract's own clause, for the explanation."},{"name":"stop_types","type":{"type":"array","items":{"type":"enum","name":"StopType","namespace":"waybill.loads","doc":"What is done at a stop (X12 S5 stop reason LD, UL).","symbols":["UNSPECIFIED","PICKUP","DELIVERY"],"default":"UNSPECIFIED"}},"default":[],"doc":"Which stops it applies to; empty is all."},{"name":"free_s","type":"long","doc":"Free time in seconds."},{"name":"increment_s","type":"long","doc":"Increment in seconds; must be positive."},{"name":"rounding","type":{"type":"enum","name":"Rounding","namespace":"waybill.billing","doc":"How begun increments of time count.","symbols":["UP","DOWN","NEAREST"],"default":"UP"},"default":"UP","doc":"How a begun increment counts."},{"name":"rate_per_hour","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Hourly rate in major units of the contract's currency, scale 4."},{"name":"cap_minor","type":["null","long"],"default":null,"doc":"Most that one stop may cost, in minor units."},{"name":"late_policy","type":{"type":"enum","name":"LatePolicy","namespace":"waybill.billing","doc":"What becomes of detention when the vehicle itself arrived after its appointment.","symbols":["FROM_ARRIVAL","NO_DETENTION"],"default":"FROM_ARRIVAL"},"default":"FROM_ARRIVAL","doc":"What a late arrival does."}]}],"default":null,"doc":"Detention, where agreed."}]}`
-}
-
-func (r *Contract) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
-
-// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
-func (r *Contract) decodeAt(s string, i int) int {
-	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
-		n := i + 1 + int(s[i]>>1)
-		r.Tenant, i = s[i+1:n], n
-	} else {
-		r.Tenant, i = readString(s, i)
-	}
-	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
-		n := i + 1 + int(s[i]>>1)
-		r.ContractID, i = s[i+1:n], n
-	} else {
-		r.ContractID, i = readString(s, i)
-	}
-	r.Version, i = readLong(s, i)
-	if uint(i) < uint(len(s)) && s[i] < 4 && s[i]&1 == 0 {
-		r.Direction, i = Direction(s[i]>>1), i+1
-	} else {
-		r.Direction, i = readEnum[Direction](s, i, 2)
-	}
-	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
-		n := i + 1 + int(s[i]>>1)
-		r.Party, i = s[i+1:n], n
-	} else {
-		r.Party, i = readString(s, i)
-	}
-	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
-		n := i + 1 + int(s[i]>>1)
-		r.Currency, i = s[i+1:n], n
-	} else {
-		r.Currency, i = readString(s, i)
-	}
-	r.ValidFrom, i = readMicros(s, i)
-	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
-		r.ValidTo.Ok, i = s[i] == 2, i+1
-	} else {
-		r.ValidTo.Ok, i = readPresent(s, i)
-	}
-	if r.ValidTo.Ok {
-		r.ValidTo.V, i = readMicros(s, i)
-	} else {
-		r.ValidTo = Opt[Micros]{}
-	}
-	r.SettleS, i = readLong(s, i)
-	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
-		r.Detention.Ok, i = s[i] == 2, i+1
-	} else {
-		r.Detention.Ok, i = readPresent(s, i)
-	}
-	if r.Detention.Ok {
-		i = r.Detention.V.decodeAt(s, i)
-	} else {
-		r.Detention = Opt[DetentionTerms]{}
-	}
-	return i
-}
-
-// Append implements [Record].
-func (r *Contract) Append(b []byte) []byte {
-	b = appendString(b, r.Tenant)
-	b = appendString(b, r.ContractID)
-	b = appendLong(b, int64(r.Version))
-	b = appendLong(b, int64(r.Direction))
-	b = appendString(b, r.Party)
-	b = appendString(b, r.Currency)
-	b = appendLong(b, int64(r.ValidFrom))
-	if r.ValidTo.Ok {
-		b = append(b, 2)
-		b = appendLong(b, int64(r.ValidTo.V))
-	} else {
-		b = append(b, 0)
-	}
-	b = appendLong(b, int64(r.SettleS))
-	if r.Detention.Ok {
-		b = append(b, 2)
-		b = r.Detention.V.Append(b)
-	} else {
-		b = append(b, 0)
-	}
-	return b
-}
-
-// Clone is a copy that shares no memory with r.
-func (r *Contract) Clone() Contract {
-	c := *r
-	c.Tenant = strings.Clone(c.Tenant)
-	c.ContractID = strings.Clone(c.ContractID)
-	c.Party = strings.Clone(c.Party)
-	c.Currency = strings.Clone(c.Currency)
-	c.Detention.V = c.Detention.V.Clone()
-	return c
-}
-
-func (r *Contract) planField(k int, s string, i int, rd *Read) int {
-	switch k {
-	case 0:
-		return planString(&r.Tenant, s, i, rd)
-	case 1:
-		return planString(&r.ContractID, s, i, rd)
-	case 2:
-		return planLong(&r.Version, s, i, rd)
-	case 3:
-		return planEnum(&r.Direction, s, i, rd, len(directionSymbols))
-	case 4:
-		return planString(&r.Party, s, i, rd)
-	case 5:
-		return planString(&r.Currency, s, i, rd)
-	case 6:
-		return planMicros(&r.ValidFrom, s, i, rd)
-	case 7:
-		return planOpt(&r.ValidTo, s, i, rd, planMicros)
-	case 8:
-		return planLong(&r.SettleS, s, i, rd)
-	case 9:
-		return planOpt(&r.Detention, s, i, rd, (*DetentionTerms).plan)
-	}
-	panic("avro: plan of another record")
-}
-
-func (r *Contract) setDefault(k int) {
-	switch k {
-	case 2:
-		r.Version = 1
-	case 3:
-		r.Direction = DirectionReceivable
-	case 7:
-		r.ValidTo = Opt[Micros]{}
-	case 8:
-		r.SettleS = 0
-	case 9:
-		r.Detention = Opt[DetentionTerms]{}
+		r.Mode = MoneyRoundingHalfUp
 	}
 }
 
@@ -492,6 +183,3120 @@ func (e ChargeType) String() string { return symbolOf("ChargeType", chargeTypeSy
 // ParseChargeType finds a symbol; of one it does not know it says false, and gives the default, UNSPECIFIED.
 func ParseChargeType(s string) (ChargeType, bool) {
 	return parseSymbol(chargeTypeSymbols[:], s, ChargeTypeUnspecified)
+}
+
+// What a clause may charge: each is one thing that happened to a shipment, load or storage lot.
+type Occasion int32
+
+// The symbols of waybill.billing.Occasion.
+const (
+	OccasionUnspecified   Occasion = iota // UNSPECIFIED
+	OccasionShipment                      // SHIPMENT
+	OccasionVisit                         // VISIT
+	OccasionLayover                       // LAYOVER
+	OccasionExtraStop                     // EXTRA_STOP
+	OccasionCancellation                  // CANCELLATION
+	OccasionRedelivery                    // REDELIVERY
+	OccasionReconsignment                 // RECONSIGNMENT
+	OccasionReceipt                       // RECEIPT
+	OccasionStorage                       // STORAGE
+	OccasionHandling                      // HANDLING
+)
+
+var occasionSymbols = [...]string{
+	"UNSPECIFIED",
+	"SHIPMENT",
+	"VISIT",
+	"LAYOVER",
+	"EXTRA_STOP",
+	"CANCELLATION",
+	"REDELIVERY",
+	"RECONSIGNMENT",
+	"RECEIPT",
+	"STORAGE",
+	"HANDLING",
+}
+
+// String is the symbol as the schema writes it.
+func (e Occasion) String() string { return symbolOf("Occasion", occasionSymbols[:], int32(e)) }
+
+// ParseOccasion finds a symbol; of one it does not know it says false, and gives the default, UNSPECIFIED.
+func ParseOccasion(s string) (Occasion, bool) {
+	return parseSymbol(occasionSymbols[:], s, OccasionUnspecified)
+}
+
+// What of the occasion is counted. NONE: the occasion itself, once.
+type Measure int32
+
+// The symbols of waybill.billing.Measure.
+const (
+	MeasureNone              Measure = iota // NONE
+	MeasureDwell                            // DWELL
+	MeasureDistance                         // DISTANCE
+	MeasureDeadheadDistance                 // DEADHEAD_DISTANCE
+	MeasureExtraDistance                    // EXTRA_DISTANCE
+	MeasureWeight                           // WEIGHT
+	MeasurePieces                           // PIECES
+	MeasureNights                           // NIGHTS
+	MeasureDays                             // DAYS
+	MeasureAnniversaryMonths                // ANNIVERSARY_MONTHS
+	MeasureSplitMonths                      // SPLIT_MONTHS
+	MeasureCost                             // COST
+	MeasureBase                             // BASE
+)
+
+var measureSymbols = [...]string{
+	"NONE",
+	"DWELL",
+	"DISTANCE",
+	"DEADHEAD_DISTANCE",
+	"EXTRA_DISTANCE",
+	"WEIGHT",
+	"PIECES",
+	"NIGHTS",
+	"DAYS",
+	"ANNIVERSARY_MONTHS",
+	"SPLIT_MONTHS",
+	"COST",
+	"BASE",
+}
+
+// String is the symbol as the schema writes it.
+func (e Measure) String() string { return symbolOf("Measure", measureSymbols[:], int32(e)) }
+
+// ParseMeasure finds a symbol; of one it does not know it says false, and gives the default, NONE.
+func ParseMeasure(s string) (Measure, bool) { return parseSymbol(measureSymbols[:], s, MeasureNone) }
+
+// What a quantity is counted in and a price is per.
+type Unit int32
+
+// The symbols of waybill.billing.Unit.
+const (
+	UnitNone          Unit = iota // NONE
+	UnitMinute                    // MINUTE
+	UnitHour                      // HOUR
+	UnitDay                       // DAY
+	UnitNight                     // NIGHT
+	UnitMonth                     // MONTH
+	UnitMile                      // MILE
+	UnitKilometre                 // KILOMETRE
+	UnitPound                     // POUND
+	UnitKilogram                  // KILOGRAM
+	UnitHundredweight             // HUNDREDWEIGHT
+	UnitShortTon                  // SHORT_TON
+	UnitTonne                     // TONNE
+	UnitPallet                    // PALLET
+	UnitCase                      // CASE
+	UnitPiece                     // PIECE
+	UnitPercent                   // PERCENT
+)
+
+var unitSymbols = [...]string{
+	"NONE",
+	"MINUTE",
+	"HOUR",
+	"DAY",
+	"NIGHT",
+	"MONTH",
+	"MILE",
+	"KILOMETRE",
+	"POUND",
+	"KILOGRAM",
+	"HUNDREDWEIGHT",
+	"SHORT_TON",
+	"TONNE",
+	"PALLET",
+	"CASE",
+	"PIECE",
+	"PERCENT",
+}
+
+// String is the symbol as the schema writes it.
+func (e Unit) String() string { return symbolOf("Unit", unitSymbols[:], int32(e)) }
+
+// ParseUnit finds a symbol; of one it does not know it says false, and gives the default, NONE.
+func ParseUnit(s string) (Unit, bool) { return parseSymbol(unitSymbols[:], s, UnitNone) }
+
+// What picks the step of a table. ORDINAL: the n-th of its kind; WEEKDAY: 1 Monday to 7 Sunday; INDEX: the
+// price of the clause's index.
+type Selector int32
+
+// The symbols of waybill.billing.Selector.
+const (
+	SelectorNone          Selector = iota // NONE
+	SelectorQuantity                      // QUANTITY
+	SelectorOrdinal                       // ORDINAL
+	SelectorWeight                        // WEIGHT
+	SelectorExtraDistance                 // EXTRA_DISTANCE
+	SelectorIndex                         // INDEX
+	SelectorWeekday                       // WEEKDAY
+)
+
+var selectorSymbols = [...]string{
+	"NONE",
+	"QUANTITY",
+	"ORDINAL",
+	"WEIGHT",
+	"EXTRA_DISTANCE",
+	"INDEX",
+	"WEEKDAY",
+}
+
+// String is the symbol as the schema writes it.
+func (e Selector) String() string { return symbolOf("Selector", selectorSymbols[:], int32(e)) }
+
+// ParseSelector finds a symbol; of one it does not know it says false, and gives the default, NONE.
+func ParseSelector(s string) (Selector, bool) {
+	return parseSymbol(selectorSymbols[:], s, SelectorNone)
+}
+
+// BRACKET: the whole quantity at the price of the step it falls into. TIERED: each part at the price of its
+// own step.
+type Tiering int32
+
+// The symbols of waybill.billing.Tiering.
+const (
+	TieringBracket Tiering = iota // BRACKET
+	TieringTiered                 // TIERED
+)
+
+var tieringSymbols = [...]string{
+	"BRACKET",
+	"TIERED",
+}
+
+// String is the symbol as the schema writes it.
+func (e Tiering) String() string { return symbolOf("Tiering", tieringSymbols[:], int32(e)) }
+
+// ParseTiering finds a symbol; of one it does not know it says false, and gives the default, BRACKET.
+func ParseTiering(s string) (Tiering, bool) { return parseSymbol(tieringSymbols[:], s, TieringBracket) }
+
+// What may be so of an occasion. SAME_DAY: cancelled on the day of the pickup; ARRIVED: the vehicle was there
+// already.
+type Circumstance int32
+
+// The symbols of waybill.billing.Circumstance.
+const (
+	CircumstanceUnspecified    Circumstance = iota // UNSPECIFIED
+	CircumstanceSameDay                            // SAME_DAY
+	CircumstanceArrived                            // ARRIVED
+	CircumstanceInbound                            // INBOUND
+	CircumstanceOutbound                           // OUTBOUND
+	CircumstanceTrailerDropped                     // TRAILER_DROPPED
+)
+
+var circumstanceSymbols = [...]string{
+	"UNSPECIFIED",
+	"SAME_DAY",
+	"ARRIVED",
+	"INBOUND",
+	"OUTBOUND",
+	"TRAILER_DROPPED",
+}
+
+// String is the symbol as the schema writes it.
+func (e Circumstance) String() string {
+	return symbolOf("Circumstance", circumstanceSymbols[:], int32(e))
+}
+
+// ParseCircumstance finds a symbol; of one it does not know it says false, and gives the default, UNSPECIFIED.
+func ParseCircumstance(s string) (Circumstance, bool) {
+	return parseSymbol(circumstanceSymbols[:], s, CircumstanceUnspecified)
+}
+
+// When the clock of a visit begins: at check-in (or arrival), or at the appointment for who came early.
+type ClockStart int32
+
+// The symbols of waybill.billing.ClockStart.
+const (
+	ClockStartCheckInOrAppointment ClockStart = iota // CHECK_IN_OR_APPOINTMENT
+	ClockStartCheckIn                                // CHECK_IN
+)
+
+var clockStartSymbols = [...]string{
+	"CHECK_IN_OR_APPOINTMENT",
+	"CHECK_IN",
+}
+
+// String is the symbol as the schema writes it.
+func (e ClockStart) String() string { return symbolOf("ClockStart", clockStartSymbols[:], int32(e)) }
+
+// ParseClockStart finds a symbol; of one it does not know it says false, and gives the default, CHECK_IN_OR_APPOINTMENT.
+func ParseClockStart(s string) (ClockStart, bool) {
+	return parseSymbol(clockStartSymbols[:], s, ClockStartCheckInOrAppointment)
+}
+
+// When the clock of a visit ends. RELEASE_OR_DEPARTURE: at the release, where one is known.
+type ClockEnd int32
+
+// The symbols of waybill.billing.ClockEnd.
+const (
+	ClockEndReleaseOrDeparture ClockEnd = iota // RELEASE_OR_DEPARTURE
+	ClockEndRelease                            // RELEASE
+	ClockEndDeparture                          // DEPARTURE
+)
+
+var clockEndSymbols = [...]string{
+	"RELEASE_OR_DEPARTURE",
+	"RELEASE",
+	"DEPARTURE",
+}
+
+// String is the symbol as the schema writes it.
+func (e ClockEnd) String() string { return symbolOf("ClockEnd", clockEndSymbols[:], int32(e)) }
+
+// ParseClockEnd finds a symbol; of one it does not know it says false, and gives the default, RELEASE_OR_DEPARTURE.
+func ParseClockEnd(s string) (ClockEnd, bool) {
+	return parseSymbol(clockEndSymbols[:], s, ClockEndReleaseOrDeparture)
+}
+
+// What becomes of a visit whose vehicle itself came after its appointment. FROM_ARRIVAL: it is charged from
+// its arrival; NO_CHARGE: not at all; NO_FREE_TIME: without free time; HOLD: somebody decides.
+type LateArrival int32
+
+// The symbols of waybill.billing.LateArrival.
+const (
+	LateArrivalFromArrival LateArrival = iota // FROM_ARRIVAL
+	LateArrivalNoCharge                       // NO_CHARGE
+	LateArrivalNoFreeTime                     // NO_FREE_TIME
+	LateArrivalHold                           // HOLD
+)
+
+var lateArrivalSymbols = [...]string{
+	"FROM_ARRIVAL",
+	"NO_CHARGE",
+	"NO_FREE_TIME",
+	"HOLD",
+}
+
+// String is the symbol as the schema writes it.
+func (e LateArrival) String() string { return symbolOf("LateArrival", lateArrivalSymbols[:], int32(e)) }
+
+// ParseLateArrival finds a symbol; of one it does not know it says false, and gives the default, FROM_ARRIVAL.
+func ParseLateArrival(s string) (LateArrival, bool) {
+	return parseSymbol(lateArrivalSymbols[:], s, LateArrivalFromArrival)
+}
+
+// How an amount is shared out.
+type SplitBy int32
+
+// The symbols of waybill.billing.SplitBy.
+const (
+	SplitByNone   SplitBy = iota // NONE
+	SplitByEqual                 // EQUAL
+	SplitByWeight                // WEIGHT
+	SplitByPieces                // PIECES
+	SplitByShares                // SHARES
+)
+
+var splitBySymbols = [...]string{
+	"NONE",
+	"EQUAL",
+	"WEIGHT",
+	"PIECES",
+	"SHARES",
+}
+
+// String is the symbol as the schema writes it.
+func (e SplitBy) String() string { return symbolOf("SplitBy", splitBySymbols[:], int32(e)) }
+
+// ParseSplitBy finds a symbol; of one it does not know it says false, and gives the default, NONE.
+func ParseSplitBy(s string) (SplitBy, bool) { return parseSymbol(splitBySymbols[:], s, SplitByNone) }
+
+// Which price of an index counts. WEEK: the last one published at least lag_days before the pickup; MONTH:
+// the first one of the month in which the window begins that the pickup falls into.
+type IndexWindow int32
+
+// The symbols of waybill.billing.IndexWindow.
+const (
+	IndexWindowWeek  IndexWindow = iota // WEEK
+	IndexWindowMonth                    // MONTH
+)
+
+var indexWindowSymbols = [...]string{
+	"WEEK",
+	"MONTH",
+}
+
+// String is the symbol as the schema writes it.
+func (e IndexWindow) String() string { return symbolOf("IndexWindow", indexWindowSymbols[:], int32(e)) }
+
+// ParseIndexWindow finds a symbol; of one it does not know it says false, and gives the default, WEEK.
+func ParseIndexWindow(s string) (IndexWindow, bool) {
+	return parseSymbol(indexWindowSymbols[:], s, IndexWindowWeek)
+}
+
+// One step of a table: what lies in [from, below).
+//
+// Avro: waybill.billing.Step.
+type Step struct {
+	// Where it begins, inclusive, scale 4; null: at the bottom. Times are in seconds. Unscaled; see
+	// StepFromScale.
+	From Opt[Unscaled]
+	// Where it ends, exclusive, scale 4; null: open. Unscaled; see StepBelowScale.
+	Below Opt[Unscaled]
+	// Its price in major units or percent, or its free time in seconds; scale 4. Unscaled; see StepValueScale.
+	Value Unscaled
+}
+
+// StepFromScale is the scale of Step.From: its unscaled value is the number times 10^4.
+const StepFromScale = 4
+
+// StepBelowScale is the scale of Step.Below: its unscaled value is the number times 10^4.
+const StepBelowScale = 4
+
+// StepValueScale is the scale of Step.Value: its unscaled value is the number times 10^4.
+const StepValueScale = 4
+
+// Decode implements [Record].
+func (r *Step) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Step", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Step) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.Step", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Step) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Step", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Step) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.Step", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Step) AvroName() string { return "waybill.billing.Step" }
+
+// AvroSchema implements [Record].
+func (*Step) AvroSchema() string {
+	return `{"type":"record","name":"Step","namespace":"waybill.billing","doc":"One step of a table: what lies in [from, below).","fields":[{"name":"from","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"Where it begins, inclusive, scale 4; null: at the bottom. Times are in seconds."},{"name":"below","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"Where it ends, exclusive, scale 4; null: open."},{"name":"value","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Its price in major units or percent, or its free time in seconds; scale 4."}]}`
+}
+
+func (r *Step) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Step) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.From.Ok, i = s[i] == 2, i+1
+	} else {
+		r.From.Ok, i = readPresent(s, i)
+	}
+	if r.From.Ok {
+		r.From.V, i = readDecimal(s, i)
+	} else {
+		r.From = Opt[Unscaled]{}
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.Below.Ok, i = s[i] == 2, i+1
+	} else {
+		r.Below.Ok, i = readPresent(s, i)
+	}
+	if r.Below.Ok {
+		r.Below.V, i = readDecimal(s, i)
+	} else {
+		r.Below = Opt[Unscaled]{}
+	}
+	r.Value, i = readDecimal(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *Step) Append(b []byte) []byte {
+	if r.From.Ok {
+		b = append(b, 2)
+		b = appendDecimal(b, r.From.V)
+	} else {
+		b = append(b, 0)
+	}
+	if r.Below.Ok {
+		b = append(b, 2)
+		b = appendDecimal(b, r.Below.V)
+	} else {
+		b = append(b, 0)
+	}
+	b = appendDecimal(b, r.Value)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Step) Clone() Step {
+	c := *r
+	return c
+}
+
+func (r *Step) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planOpt(&r.From, s, i, rd, planDecimal)
+	case 1:
+		return planOpt(&r.Below, s, i, rd, planDecimal)
+	case 2:
+		return planDecimal(&r.Value, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Step) setDefault(k int) {
+	switch k {
+	case 0:
+		r.From = Opt[Unscaled]{}
+	case 1:
+		r.Below = Opt[Unscaled]{}
+	case 2:
+		r.Value = 0
+	}
+}
+
+// One end of a lane. What is empty does not matter.
+//
+// Avro: waybill.billing.Area.
+type Area struct {
+	// ISO 3166-1 alpha-2 code.
+	Country string
+	// State or province, as addresses write it.
+	State string
+	// First characters of the postal code.
+	Postcode string
+	// One place.
+	PlaceID string
+}
+
+// Decode implements [Record].
+func (r *Area) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Area", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Area) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.Area", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Area) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Area", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Area) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.Area", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Area) AvroName() string { return "waybill.billing.Area" }
+
+// AvroSchema implements [Record].
+func (*Area) AvroSchema() string {
+	return `{"type":"record","name":"Area","namespace":"waybill.billing","doc":"One end of a lane. What is empty does not matter.","fields":[{"name":"country","type":"string","default":"","doc":"ISO 3166-1 alpha-2 code."},{"name":"state","type":"string","default":"","doc":"State or province, as addresses write it."},{"name":"postcode","type":"string","default":"","doc":"First characters of the postal code."},{"name":"place_id","type":"string","default":"","doc":"One place."}]}`
+}
+
+func (r *Area) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Area) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Country, i = s[i+1:n], n
+	} else {
+		r.Country, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.State, i = s[i+1:n], n
+	} else {
+		r.State, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Postcode, i = s[i+1:n], n
+	} else {
+		r.Postcode, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.PlaceID, i = s[i+1:n], n
+	} else {
+		r.PlaceID, i = readString(s, i)
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *Area) Append(b []byte) []byte {
+	b = appendString(b, r.Country)
+	b = appendString(b, r.State)
+	b = appendString(b, r.Postcode)
+	b = appendString(b, r.PlaceID)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Area) Clone() Area {
+	c := *r
+	c.Country = strings.Clone(c.Country)
+	c.State = strings.Clone(c.State)
+	c.Postcode = strings.Clone(c.Postcode)
+	c.PlaceID = strings.Clone(c.PlaceID)
+	return c
+}
+
+func (r *Area) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Country, s, i, rd)
+	case 1:
+		return planString(&r.State, s, i, rd)
+	case 2:
+		return planString(&r.Postcode, s, i, rd)
+	case 3:
+		return planString(&r.PlaceID, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Area) setDefault(k int) {
+	switch k {
+	case 0:
+		r.Country = ""
+	case 1:
+		r.State = ""
+	case 2:
+		r.Postcode = ""
+	case 3:
+		r.PlaceID = ""
+	}
+}
+
+// From where to where.
+//
+// Avro: waybill.billing.Lane.
+type Lane struct {
+	// Where it is picked up; null: anywhere.
+	From Opt[Area]
+	// Where it is delivered; null: anywhere.
+	To Opt[Area]
+}
+
+// Decode implements [Record].
+func (r *Lane) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Lane", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Lane) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.Lane", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Lane) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Lane", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Lane) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.Lane", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Lane) AvroName() string { return "waybill.billing.Lane" }
+
+// AvroSchema implements [Record].
+func (*Lane) AvroSchema() string {
+	return `{"type":"record","name":"Lane","namespace":"waybill.billing","doc":"From where to where.","fields":[{"name":"from","type":["null",{"type":"record","name":"Area","namespace":"waybill.billing","doc":"One end of a lane. What is empty does not matter.","fields":[{"name":"country","type":"string","default":"","doc":"ISO 3166-1 alpha-2 code."},{"name":"state","type":"string","default":"","doc":"State or province, as addresses write it."},{"name":"postcode","type":"string","default":"","doc":"First characters of the postal code."},{"name":"place_id","type":"string","default":"","doc":"One place."}]}],"default":null,"doc":"Where it is picked up; null: anywhere."},{"name":"to","type":["null","waybill.billing.Area"],"default":null,"doc":"Where it is delivered; null: anywhere."}]}`
+}
+
+func (r *Lane) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Lane) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.From.Ok, i = s[i] == 2, i+1
+	} else {
+		r.From.Ok, i = readPresent(s, i)
+	}
+	if r.From.Ok {
+		i = r.From.V.decodeAt(s, i)
+	} else {
+		r.From = Opt[Area]{}
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.To.Ok, i = s[i] == 2, i+1
+	} else {
+		r.To.Ok, i = readPresent(s, i)
+	}
+	if r.To.Ok {
+		i = r.To.V.decodeAt(s, i)
+	} else {
+		r.To = Opt[Area]{}
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *Lane) Append(b []byte) []byte {
+	if r.From.Ok {
+		b = append(b, 2)
+		b = r.From.V.Append(b)
+	} else {
+		b = append(b, 0)
+	}
+	if r.To.Ok {
+		b = append(b, 2)
+		b = r.To.V.Append(b)
+	} else {
+		b = append(b, 0)
+	}
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Lane) Clone() Lane {
+	c := *r
+	c.From.V = c.From.V.Clone()
+	c.To.V = c.To.V.Clone()
+	return c
+}
+
+func (r *Lane) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planOpt(&r.From, s, i, rd, (*Area).plan)
+	case 1:
+		return planOpt(&r.To, s, i, rd, (*Area).plan)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Lane) setDefault(k int) {
+	switch k {
+	case 0:
+		r.From = Opt[Area]{}
+	case 1:
+		r.To = Opt[Area]{}
+	}
+}
+
+// To what a clause applies. All that are set must hold; what the facts leave open holds the charge.
+//
+// Avro: waybill.billing.Conditions.
+type Conditions struct {
+	// Which stops; empty is all.
+	StopTypes []StopType
+	// Which modes of transport; empty is all.
+	Modes []string
+	// Which equipment; empty is all.
+	Equipment []string
+	// Lanes, of which one must fit; empty is all.
+	Lanes []Lane
+	// Least weight, inclusive, scale 4. Unscaled; see ConditionsWeightFromScale.
+	WeightFrom Opt[Unscaled]
+	// Weight from which it does not apply any more, scale 4. Unscaled; see ConditionsWeightBelowScale.
+	WeightBelow Opt[Unscaled]
+	// Unit of both.
+	WeightUnit Unit
+	// What must be so.
+	Is []Circumstance
+	// What must not be so.
+	IsNot []Circumstance
+}
+
+// ConditionsWeightFromScale is the scale of Conditions.WeightFrom: its unscaled value is the number times 10^4.
+const ConditionsWeightFromScale = 4
+
+// ConditionsWeightBelowScale is the scale of Conditions.WeightBelow: its unscaled value is the number times 10^4.
+const ConditionsWeightBelowScale = 4
+
+// Decode implements [Record].
+func (r *Conditions) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Conditions", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Conditions) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.Conditions", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Conditions) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Conditions", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Conditions) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.Conditions", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Conditions) AvroName() string { return "waybill.billing.Conditions" }
+
+// AvroSchema implements [Record].
+func (*Conditions) AvroSchema() string {
+	return `{"type":"record","name":"Conditions","namespace":"waybill.billing","doc":"To what a clause applies. All that are set must hold; what the facts leave open holds the charge.","fields":[{"name":"stop_types","type":{"type":"array","items":{"type":"enum","name":"StopType","namespace":"waybill.loads","doc":"What is done at a stop (X12 S5 stop reason LD, UL).","symbols":["UNSPECIFIED","PICKUP","DELIVERY"],"default":"UNSPECIFIED"}},"default":[],"doc":"Which stops; empty is all."},{"name":"modes","type":{"type":"array","items":"string"},"default":[],"doc":"Which modes of transport; empty is all."},{"name":"equipment","type":{"type":"array","items":"string"},"default":[],"doc":"Which equipment; empty is all."},{"name":"lanes","type":{"type":"array","items":{"type":"record","name":"Lane","namespace":"waybill.billing","doc":"From where to where.","fields":[{"name":"from","type":["null",{"type":"record","name":"Area","namespace":"waybill.billing","doc":"One end of a lane. What is empty does not matter.","fields":[{"name":"country","type":"string","default":"","doc":"ISO 3166-1 alpha-2 code."},{"name":"state","type":"string","default":"","doc":"State or province, as addresses write it."},{"name":"postcode","type":"string","default":"","doc":"First characters of the postal code."},{"name":"place_id","type":"string","default":"","doc":"One place."}]}],"default":null,"doc":"Where it is picked up; null: anywhere."},{"name":"to","type":["null","waybill.billing.Area"],"default":null,"doc":"Where it is delivered; null: anywhere."}]}},"default":[],"doc":"Lanes, of which one must fit; empty is all."},{"name":"weight_from","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"Least weight, inclusive, scale 4."},{"name":"weight_below","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"Weight from which it does not apply any more, scale 4."},{"name":"weight_unit","type":{"type":"enum","name":"Unit","namespace":"waybill.billing","doc":"What a quantity is counted in and a price is per.","symbols":["NONE","MINUTE","HOUR","DAY","NIGHT","MONTH","MILE","KILOMETRE","POUND","KILOGRAM","HUNDREDWEIGHT","SHORT_TON","TONNE","PALLET","CASE","PIECE","PERCENT"],"default":"NONE"},"default":"NONE","doc":"Unit of both."},{"name":"is","type":{"type":"array","items":{"type":"enum","name":"Circumstance","namespace":"waybill.billing","doc":"What may be so of an occasion. SAME_DAY: cancelled on the day of the pickup; ARRIVED: the vehicle was there already.","symbols":["UNSPECIFIED","SAME_DAY","ARRIVED","INBOUND","OUTBOUND","TRAILER_DROPPED"],"default":"UNSPECIFIED"}},"default":[],"doc":"What must be so."},{"name":"is_not","type":{"type":"array","items":"waybill.billing.Circumstance"},"default":[],"doc":"What must not be so."}]}`
+}
+
+func (r *Conditions) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Conditions) decodeAt(s string, i int) int {
+	r.StopTypes = r.StopTypes[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.StopTypes)
+		r.StopTypes = slices.Grow(r.StopTypes, n)[:k+n]
+		for ; k < len(r.StopTypes) && i >= 0; k++ {
+			e := &r.StopTypes[k]
+			if uint(i) < uint(len(s)) && s[i] < 6 && s[i]&1 == 0 {
+				(*e), i = StopType(s[i]>>1), i+1
+			} else {
+				(*e), i = readEnum[StopType](s, i, 3)
+			}
+		}
+	}
+	r.Modes = r.Modes[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.Modes)
+		r.Modes = slices.Grow(r.Modes, n)[:k+n]
+		for ; k < len(r.Modes) && i >= 0; k++ {
+			e := &r.Modes[k]
+			if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+				n := i + 1 + int(s[i]>>1)
+				(*e), i = s[i+1:n], n
+			} else {
+				(*e), i = readString(s, i)
+			}
+		}
+	}
+	r.Equipment = r.Equipment[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.Equipment)
+		r.Equipment = slices.Grow(r.Equipment, n)[:k+n]
+		for ; k < len(r.Equipment) && i >= 0; k++ {
+			e := &r.Equipment[k]
+			if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+				n := i + 1 + int(s[i]>>1)
+				(*e), i = s[i+1:n], n
+			} else {
+				(*e), i = readString(s, i)
+			}
+		}
+	}
+	r.Lanes = r.Lanes[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 2); n == 0 {
+			break
+		}
+		k := len(r.Lanes)
+		r.Lanes = slices.Grow(r.Lanes, n)[:k+n]
+		for ; k < len(r.Lanes) && i >= 0; k++ {
+			e := &r.Lanes[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.WeightFrom.Ok, i = s[i] == 2, i+1
+	} else {
+		r.WeightFrom.Ok, i = readPresent(s, i)
+	}
+	if r.WeightFrom.Ok {
+		r.WeightFrom.V, i = readDecimal(s, i)
+	} else {
+		r.WeightFrom = Opt[Unscaled]{}
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.WeightBelow.Ok, i = s[i] == 2, i+1
+	} else {
+		r.WeightBelow.Ok, i = readPresent(s, i)
+	}
+	if r.WeightBelow.Ok {
+		r.WeightBelow.V, i = readDecimal(s, i)
+	} else {
+		r.WeightBelow = Opt[Unscaled]{}
+	}
+	if uint(i) < uint(len(s)) && s[i] < 34 && s[i]&1 == 0 {
+		r.WeightUnit, i = Unit(s[i]>>1), i+1
+	} else {
+		r.WeightUnit, i = readEnum[Unit](s, i, 17)
+	}
+	r.Is = r.Is[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.Is)
+		r.Is = slices.Grow(r.Is, n)[:k+n]
+		for ; k < len(r.Is) && i >= 0; k++ {
+			e := &r.Is[k]
+			if uint(i) < uint(len(s)) && s[i] < 12 && s[i]&1 == 0 {
+				(*e), i = Circumstance(s[i]>>1), i+1
+			} else {
+				(*e), i = readEnum[Circumstance](s, i, 6)
+			}
+		}
+	}
+	r.IsNot = r.IsNot[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.IsNot)
+		r.IsNot = slices.Grow(r.IsNot, n)[:k+n]
+		for ; k < len(r.IsNot) && i >= 0; k++ {
+			e := &r.IsNot[k]
+			if uint(i) < uint(len(s)) && s[i] < 12 && s[i]&1 == 0 {
+				(*e), i = Circumstance(s[i]>>1), i+1
+			} else {
+				(*e), i = readEnum[Circumstance](s, i, 6)
+			}
+		}
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *Conditions) Append(b []byte) []byte {
+	if len(r.StopTypes) > 0 {
+		b = appendLong(b, int64(len(r.StopTypes)))
+	}
+	for k := range r.StopTypes {
+		e := &r.StopTypes[k]
+		b = appendLong(b, int64((*e)))
+	}
+	b = append(b, 0)
+	if len(r.Modes) > 0 {
+		b = appendLong(b, int64(len(r.Modes)))
+	}
+	for k := range r.Modes {
+		e := &r.Modes[k]
+		b = appendString(b, (*e))
+	}
+	b = append(b, 0)
+	if len(r.Equipment) > 0 {
+		b = appendLong(b, int64(len(r.Equipment)))
+	}
+	for k := range r.Equipment {
+		e := &r.Equipment[k]
+		b = appendString(b, (*e))
+	}
+	b = append(b, 0)
+	if len(r.Lanes) > 0 {
+		b = appendLong(b, int64(len(r.Lanes)))
+	}
+	for k := range r.Lanes {
+		e := &r.Lanes[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	if r.WeightFrom.Ok {
+		b = append(b, 2)
+		b = appendDecimal(b, r.WeightFrom.V)
+	} else {
+		b = append(b, 0)
+	}
+	if r.WeightBelow.Ok {
+		b = append(b, 2)
+		b = appendDecimal(b, r.WeightBelow.V)
+	} else {
+		b = append(b, 0)
+	}
+	b = appendLong(b, int64(r.WeightUnit))
+	if len(r.Is) > 0 {
+		b = appendLong(b, int64(len(r.Is)))
+	}
+	for k := range r.Is {
+		e := &r.Is[k]
+		b = appendLong(b, int64((*e)))
+	}
+	b = append(b, 0)
+	if len(r.IsNot) > 0 {
+		b = appendLong(b, int64(len(r.IsNot)))
+	}
+	for k := range r.IsNot {
+		e := &r.IsNot[k]
+		b = appendLong(b, int64((*e)))
+	}
+	b = append(b, 0)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Conditions) Clone() Conditions {
+	c := *r
+	c.StopTypes = slices.Clone(c.StopTypes)
+	c.Modes = slices.Clone(c.Modes)
+	for k := range c.Modes {
+		e := &c.Modes[k]
+		(*e) = strings.Clone((*e))
+	}
+	c.Equipment = slices.Clone(c.Equipment)
+	for k := range c.Equipment {
+		e := &c.Equipment[k]
+		(*e) = strings.Clone((*e))
+	}
+	c.Lanes = slices.Clone(c.Lanes)
+	for k := range c.Lanes {
+		e := &c.Lanes[k]
+		*e = e.Clone()
+	}
+	c.Is = slices.Clone(c.Is)
+	c.IsNot = slices.Clone(c.IsNot)
+	return c
+}
+
+func (r *Conditions) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planSlice(&r.StopTypes, s, i, rd, func(v *StopType, s string, i int, rd *Read) int {
+			return planEnum(v, s, i, rd, len(stopTypeSymbols))
+		})
+	case 1:
+		return planSlice(&r.Modes, s, i, rd, planString)
+	case 2:
+		return planSlice(&r.Equipment, s, i, rd, planString)
+	case 3:
+		return planSlice(&r.Lanes, s, i, rd, (*Lane).plan)
+	case 4:
+		return planOpt(&r.WeightFrom, s, i, rd, planDecimal)
+	case 5:
+		return planOpt(&r.WeightBelow, s, i, rd, planDecimal)
+	case 6:
+		return planEnum(&r.WeightUnit, s, i, rd, len(unitSymbols))
+	case 7:
+		return planSlice(&r.Is, s, i, rd, func(v *Circumstance, s string, i int, rd *Read) int {
+			return planEnum(v, s, i, rd, len(circumstanceSymbols))
+		})
+	case 8:
+		return planSlice(&r.IsNot, s, i, rd, func(v *Circumstance, s string, i int, rd *Read) int {
+			return planEnum(v, s, i, rd, len(circumstanceSymbols))
+		})
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Conditions) setDefault(k int) {
+	switch k {
+	case 0:
+		r.StopTypes = r.StopTypes[:0]
+	case 1:
+		r.Modes = r.Modes[:0]
+	case 2:
+		r.Equipment = r.Equipment[:0]
+	case 3:
+		r.Lanes = r.Lanes[:0]
+	case 4:
+		r.WeightFrom = Opt[Unscaled]{}
+	case 5:
+		r.WeightBelow = Opt[Unscaled]{}
+	case 6:
+		r.WeightUnit = UnitNone
+	case 7:
+		r.Is = r.Is[:0]
+	case 8:
+		r.IsNot = r.IsNot[:0]
+	}
+}
+
+// Hours of a day in which the clock of a visit runs.
+//
+// Avro: waybill.billing.Hours.
+type Hours struct {
+	// 1 Monday to 7 Sunday.
+	Weekdays []int32
+	// Seconds of the day, inclusive.
+	FromS int64
+	// Seconds of the day, exclusive; 86400 is midnight.
+	ToS int64
+}
+
+// Decode implements [Record].
+func (r *Hours) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Hours", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Hours) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.Hours", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Hours) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Hours", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Hours) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.Hours", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Hours) AvroName() string { return "waybill.billing.Hours" }
+
+// AvroSchema implements [Record].
+func (*Hours) AvroSchema() string {
+	return `{"type":"record","name":"Hours","namespace":"waybill.billing","doc":"Hours of a day in which the clock of a visit runs.","fields":[{"name":"weekdays","type":{"type":"array","items":"int"},"default":[],"doc":"1 Monday to 7 Sunday."},{"name":"from_s","type":"long","doc":"Seconds of the day, inclusive."},{"name":"to_s","type":"long","doc":"Seconds of the day, exclusive; 86400 is midnight."}]}`
+}
+
+func (r *Hours) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Hours) decodeAt(s string, i int) int {
+	r.Weekdays = r.Weekdays[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.Weekdays)
+		r.Weekdays = slices.Grow(r.Weekdays, n)[:k+n]
+		for ; k < len(r.Weekdays) && i >= 0; k++ {
+			e := &r.Weekdays[k]
+			(*e), i = readInt(s, i)
+		}
+	}
+	r.FromS, i = readLong(s, i)
+	r.ToS, i = readLong(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *Hours) Append(b []byte) []byte {
+	if len(r.Weekdays) > 0 {
+		b = appendLong(b, int64(len(r.Weekdays)))
+	}
+	for k := range r.Weekdays {
+		e := &r.Weekdays[k]
+		b = appendLong(b, int64((*e)))
+	}
+	b = append(b, 0)
+	b = appendLong(b, int64(r.FromS))
+	b = appendLong(b, int64(r.ToS))
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Hours) Clone() Hours {
+	c := *r
+	c.Weekdays = slices.Clone(c.Weekdays)
+	return c
+}
+
+func (r *Hours) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planSlice(&r.Weekdays, s, i, rd, planInt)
+	case 1:
+		return planLong(&r.FromS, s, i, rd)
+	case 2:
+		return planLong(&r.ToS, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Hours) setDefault(k int) {
+	switch k {
+	case 0:
+		r.Weekdays = r.Weekdays[:0]
+	}
+}
+
+// What of a visit counts.
+//
+// Avro: waybill.billing.Clock.
+type Clock struct {
+	// When it begins.
+	Start ClockStart
+	// When it ends.
+	End ClockEnd
+	// What a late arrival does.
+	Late LateArrival
+	// Business hours, in which alone it runs, local to the stop; empty is always. Holidays of the contract have
+	// none.
+	Hours []Hours
+}
+
+// Decode implements [Record].
+func (r *Clock) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Clock", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Clock) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.Clock", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Clock) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Clock", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Clock) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.Clock", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Clock) AvroName() string { return "waybill.billing.Clock" }
+
+// AvroSchema implements [Record].
+func (*Clock) AvroSchema() string {
+	return `{"type":"record","name":"Clock","namespace":"waybill.billing","doc":"What of a visit counts.","fields":[{"name":"start","type":{"type":"enum","name":"ClockStart","namespace":"waybill.billing","doc":"When the clock of a visit begins: at check-in (or arrival), or at the appointment for who came early.","symbols":["CHECK_IN_OR_APPOINTMENT","CHECK_IN"],"default":"CHECK_IN_OR_APPOINTMENT"},"default":"CHECK_IN_OR_APPOINTMENT","doc":"When it begins."},{"name":"end","type":{"type":"enum","name":"ClockEnd","namespace":"waybill.billing","doc":"When the clock of a visit ends. RELEASE_OR_DEPARTURE: at the release, where one is known.","symbols":["RELEASE_OR_DEPARTURE","RELEASE","DEPARTURE"],"default":"RELEASE_OR_DEPARTURE"},"default":"RELEASE_OR_DEPARTURE","doc":"When it ends."},{"name":"late","type":{"type":"enum","name":"LateArrival","namespace":"waybill.billing","doc":"What becomes of a visit whose vehicle itself came after its appointment. FROM_ARRIVAL: it is charged from its arrival; NO_CHARGE: not at all; NO_FREE_TIME: without free time; HOLD: somebody decides.","symbols":["FROM_ARRIVAL","NO_CHARGE","NO_FREE_TIME","HOLD"],"default":"FROM_ARRIVAL"},"default":"FROM_ARRIVAL","doc":"What a late arrival does."},{"name":"hours","type":{"type":"array","items":{"type":"record","name":"Hours","namespace":"waybill.billing","doc":"Hours of a day in which the clock of a visit runs.","fields":[{"name":"weekdays","type":{"type":"array","items":"int"},"default":[],"doc":"1 Monday to 7 Sunday."},{"name":"from_s","type":"long","doc":"Seconds of the day, inclusive."},{"name":"to_s","type":"long","doc":"Seconds of the day, exclusive; 86400 is midnight."}]}},"default":[],"doc":"Business hours, in which alone it runs, local to the stop; empty is always. Holidays of the contract have none."}]}`
+}
+
+func (r *Clock) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Clock) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i] < 4 && s[i]&1 == 0 {
+		r.Start, i = ClockStart(s[i]>>1), i+1
+	} else {
+		r.Start, i = readEnum[ClockStart](s, i, 2)
+	}
+	if uint(i) < uint(len(s)) && s[i] < 6 && s[i]&1 == 0 {
+		r.End, i = ClockEnd(s[i]>>1), i+1
+	} else {
+		r.End, i = readEnum[ClockEnd](s, i, 3)
+	}
+	if uint(i) < uint(len(s)) && s[i] < 8 && s[i]&1 == 0 {
+		r.Late, i = LateArrival(s[i]>>1), i+1
+	} else {
+		r.Late, i = readEnum[LateArrival](s, i, 4)
+	}
+	r.Hours = r.Hours[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 3); n == 0 {
+			break
+		}
+		k := len(r.Hours)
+		r.Hours = slices.Grow(r.Hours, n)[:k+n]
+		for ; k < len(r.Hours) && i >= 0; k++ {
+			e := &r.Hours[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *Clock) Append(b []byte) []byte {
+	b = appendLong(b, int64(r.Start))
+	b = appendLong(b, int64(r.End))
+	b = appendLong(b, int64(r.Late))
+	if len(r.Hours) > 0 {
+		b = appendLong(b, int64(len(r.Hours)))
+	}
+	for k := range r.Hours {
+		e := &r.Hours[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Clock) Clone() Clock {
+	c := *r
+	c.Hours = slices.Clone(c.Hours)
+	for k := range c.Hours {
+		e := &c.Hours[k]
+		*e = e.Clone()
+	}
+	return c
+}
+
+func (r *Clock) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planEnum(&r.Start, s, i, rd, len(clockStartSymbols))
+	case 1:
+		return planEnum(&r.End, s, i, rd, len(clockEndSymbols))
+	case 2:
+		return planEnum(&r.Late, s, i, rd, len(lateArrivalSymbols))
+	case 3:
+		return planSlice(&r.Hours, s, i, rd, (*Hours).plan)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Clock) setDefault(k int) {
+	switch k {
+	case 0:
+		r.Start = ClockStartCheckInOrAppointment
+	case 1:
+		r.End = ClockEndReleaseOrDeparture
+	case 2:
+		r.Late = LateArrivalFromArrival
+	case 3:
+		r.Hours = r.Hours[:0]
+	}
+}
+
+// What a reason code (X12 AT702) does. A code that is in neither list holds the charge.
+//
+// Avro: waybill.billing.Faults.
+type Faults struct {
+	// Time with these is not counted; an occasion with one of them is not charged.
+	Excluded []string
+	// Time with these is counted.
+	Chargeable []string
+}
+
+// Decode implements [Record].
+func (r *Faults) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Faults", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Faults) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.Faults", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Faults) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Faults", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Faults) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.Faults", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Faults) AvroName() string { return "waybill.billing.Faults" }
+
+// AvroSchema implements [Record].
+func (*Faults) AvroSchema() string {
+	return `{"type":"record","name":"Faults","namespace":"waybill.billing","doc":"What a reason code (X12 AT702) does. A code that is in neither list holds the charge.","fields":[{"name":"excluded","type":{"type":"array","items":"string"},"default":[],"doc":"Time with these is not counted; an occasion with one of them is not charged."},{"name":"chargeable","type":{"type":"array","items":"string"},"default":[],"doc":"Time with these is counted."}]}`
+}
+
+func (r *Faults) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Faults) decodeAt(s string, i int) int {
+	r.Excluded = r.Excluded[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.Excluded)
+		r.Excluded = slices.Grow(r.Excluded, n)[:k+n]
+		for ; k < len(r.Excluded) && i >= 0; k++ {
+			e := &r.Excluded[k]
+			if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+				n := i + 1 + int(s[i]>>1)
+				(*e), i = s[i+1:n], n
+			} else {
+				(*e), i = readString(s, i)
+			}
+		}
+	}
+	r.Chargeable = r.Chargeable[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.Chargeable)
+		r.Chargeable = slices.Grow(r.Chargeable, n)[:k+n]
+		for ; k < len(r.Chargeable) && i >= 0; k++ {
+			e := &r.Chargeable[k]
+			if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+				n := i + 1 + int(s[i]>>1)
+				(*e), i = s[i+1:n], n
+			} else {
+				(*e), i = readString(s, i)
+			}
+		}
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *Faults) Append(b []byte) []byte {
+	if len(r.Excluded) > 0 {
+		b = appendLong(b, int64(len(r.Excluded)))
+	}
+	for k := range r.Excluded {
+		e := &r.Excluded[k]
+		b = appendString(b, (*e))
+	}
+	b = append(b, 0)
+	if len(r.Chargeable) > 0 {
+		b = appendLong(b, int64(len(r.Chargeable)))
+	}
+	for k := range r.Chargeable {
+		e := &r.Chargeable[k]
+		b = appendString(b, (*e))
+	}
+	b = append(b, 0)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Faults) Clone() Faults {
+	c := *r
+	c.Excluded = slices.Clone(c.Excluded)
+	for k := range c.Excluded {
+		e := &c.Excluded[k]
+		(*e) = strings.Clone((*e))
+	}
+	c.Chargeable = slices.Clone(c.Chargeable)
+	for k := range c.Chargeable {
+		e := &c.Chargeable[k]
+		(*e) = strings.Clone((*e))
+	}
+	return c
+}
+
+func (r *Faults) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planSlice(&r.Excluded, s, i, rd, planString)
+	case 1:
+		return planSlice(&r.Chargeable, s, i, rd, planString)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Faults) setDefault(k int) {
+	switch k {
+	case 0:
+		r.Excluded = r.Excluded[:0]
+	case 1:
+		r.Chargeable = r.Chargeable[:0]
+	}
+}
+
+// Which price of an index counts for a pickup.
+//
+// Avro: waybill.billing.IndexTerms.
+type IndexTerms struct {
+	// The index.
+	Name string
+	// Its rhythm.
+	Window IndexWindow
+	// WEEK: days from publication until a price counts; 1 is the Tuesday after a Monday's price.
+	LagDays int32
+	// MONTH: day of the month on which a window begins; 15 is 15th to 14th.
+	MonthDay int32
+	// Subtracted from the index price, scale 4; the price is then what is left. Below it nothing is due.
+	// Unscaled; see IndexTermsBaseScale.
+	Base Opt[Unscaled]
+	// By which what is left is divided, scale 4: miles a gallon. Unscaled; see IndexTermsDivideScale.
+	Divide Opt[Unscaled]
+	// How the quotient is rounded; without it, it is not.
+	Precision Opt[Precision]
+}
+
+// IndexTermsBaseScale is the scale of IndexTerms.Base: its unscaled value is the number times 10^4.
+const IndexTermsBaseScale = 4
+
+// IndexTermsDivideScale is the scale of IndexTerms.Divide: its unscaled value is the number times 10^4.
+const IndexTermsDivideScale = 4
+
+// Decode implements [Record].
+func (r *IndexTerms) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.IndexTerms", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *IndexTerms) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.IndexTerms", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *IndexTerms) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.IndexTerms", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *IndexTerms) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.IndexTerms", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*IndexTerms) AvroName() string { return "waybill.billing.IndexTerms" }
+
+// AvroSchema implements [Record].
+func (*IndexTerms) AvroSchema() string {
+	return `{"type":"record","name":"IndexTerms","namespace":"waybill.billing","doc":"Which price of an index counts for a pickup.","fields":[{"name":"name","type":"string","doc":"The index."},{"name":"window","type":{"type":"enum","name":"IndexWindow","namespace":"waybill.billing","doc":"Which price of an index counts. WEEK: the last one published at least lag_days before the pickup; MONTH: the first one of the month in which the window begins that the pickup falls into.","symbols":["WEEK","MONTH"],"default":"WEEK"},"default":"WEEK","doc":"Its rhythm."},{"name":"lag_days","type":"int","default":0,"doc":"WEEK: days from publication until a price counts; 1 is the Tuesday after a Monday's price."},{"name":"month_day","type":"int","default":0,"doc":"MONTH: day of the month on which a window begins; 15 is 15th to 14th."},{"name":"base","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"Subtracted from the index price, scale 4; the price is then what is left. Below it nothing is due."},{"name":"divide","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"By which what is left is divided, scale 4: miles a gallon."},{"name":"precision","type":["null",{"type":"record","name":"Precision","namespace":"waybill.billing","doc":"To which digit something is rounded, and how.","fields":[{"name":"mode","type":{"type":"enum","name":"MoneyRounding","namespace":"waybill.billing","doc":"How an amount comes to its last digit. Half is away from zero in HALF_UP and to the even digit in HALF_EVEN; DOWN is truncation, UP away from zero.","symbols":["HALF_UP","HALF_EVEN","DOWN","UP"],"default":"HALF_UP"},"default":"HALF_UP","doc":"How."},{"name":"scale","type":"int","doc":"Decimals that are left; of money at most the currency's own."}]}],"default":null,"doc":"How the quotient is rounded; without it, it is not."}]}`
+}
+
+func (r *IndexTerms) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *IndexTerms) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Name, i = s[i+1:n], n
+	} else {
+		r.Name, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i] < 4 && s[i]&1 == 0 {
+		r.Window, i = IndexWindow(s[i]>>1), i+1
+	} else {
+		r.Window, i = readEnum[IndexWindow](s, i, 2)
+	}
+	r.LagDays, i = readInt(s, i)
+	r.MonthDay, i = readInt(s, i)
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.Base.Ok, i = s[i] == 2, i+1
+	} else {
+		r.Base.Ok, i = readPresent(s, i)
+	}
+	if r.Base.Ok {
+		r.Base.V, i = readDecimal(s, i)
+	} else {
+		r.Base = Opt[Unscaled]{}
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.Divide.Ok, i = s[i] == 2, i+1
+	} else {
+		r.Divide.Ok, i = readPresent(s, i)
+	}
+	if r.Divide.Ok {
+		r.Divide.V, i = readDecimal(s, i)
+	} else {
+		r.Divide = Opt[Unscaled]{}
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.Precision.Ok, i = s[i] == 2, i+1
+	} else {
+		r.Precision.Ok, i = readPresent(s, i)
+	}
+	if r.Precision.Ok {
+		i = r.Precision.V.decodeAt(s, i)
+	} else {
+		r.Precision = Opt[Precision]{}
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *IndexTerms) Append(b []byte) []byte {
+	b = appendString(b, r.Name)
+	b = appendLong(b, int64(r.Window))
+	b = appendLong(b, int64(r.LagDays))
+	b = appendLong(b, int64(r.MonthDay))
+	if r.Base.Ok {
+		b = append(b, 2)
+		b = appendDecimal(b, r.Base.V)
+	} else {
+		b = append(b, 0)
+	}
+	if r.Divide.Ok {
+		b = append(b, 2)
+		b = appendDecimal(b, r.Divide.V)
+	} else {
+		b = append(b, 0)
+	}
+	if r.Precision.Ok {
+		b = append(b, 2)
+		b = r.Precision.V.Append(b)
+	} else {
+		b = append(b, 0)
+	}
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *IndexTerms) Clone() IndexTerms {
+	c := *r
+	c.Name = strings.Clone(c.Name)
+	return c
+}
+
+func (r *IndexTerms) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Name, s, i, rd)
+	case 1:
+		return planEnum(&r.Window, s, i, rd, len(indexWindowSymbols))
+	case 2:
+		return planInt(&r.LagDays, s, i, rd)
+	case 3:
+		return planInt(&r.MonthDay, s, i, rd)
+	case 4:
+		return planOpt(&r.Base, s, i, rd, planDecimal)
+	case 5:
+		return planOpt(&r.Divide, s, i, rd, planDecimal)
+	case 6:
+		return planOpt(&r.Precision, s, i, rd, (*Precision).plan)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *IndexTerms) setDefault(k int) {
+	switch k {
+	case 1:
+		r.Window = IndexWindowWeek
+	case 2:
+		r.LagDays = 0
+	case 3:
+		r.MonthDay = 0
+	case 4:
+		r.Base = Opt[Unscaled]{}
+	case 5:
+		r.Divide = Opt[Unscaled]{}
+	case 6:
+		r.Precision = Opt[Precision]{}
+	}
+}
+
+// By what a quantity is divided before it is priced: miles by miles a gallon.
+//
+// Avro: waybill.billing.Quotient.
+type Quotient struct {
+	// Positive, scale 4. Unscaled; see QuotientByScale.
+	By Unscaled
+	// How the quotient is rounded; without it, it is not.
+	Precision Opt[Precision]
+}
+
+// QuotientByScale is the scale of Quotient.By: its unscaled value is the number times 10^4.
+const QuotientByScale = 4
+
+// Decode implements [Record].
+func (r *Quotient) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Quotient", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Quotient) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.Quotient", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Quotient) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Quotient", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Quotient) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.Quotient", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Quotient) AvroName() string { return "waybill.billing.Quotient" }
+
+// AvroSchema implements [Record].
+func (*Quotient) AvroSchema() string {
+	return `{"type":"record","name":"Quotient","namespace":"waybill.billing","doc":"By what a quantity is divided before it is priced: miles by miles a gallon.","fields":[{"name":"by","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Positive, scale 4."},{"name":"precision","type":["null",{"type":"record","name":"Precision","namespace":"waybill.billing","doc":"To which digit something is rounded, and how.","fields":[{"name":"mode","type":{"type":"enum","name":"MoneyRounding","namespace":"waybill.billing","doc":"How an amount comes to its last digit. Half is away from zero in HALF_UP and to the even digit in HALF_EVEN; DOWN is truncation, UP away from zero.","symbols":["HALF_UP","HALF_EVEN","DOWN","UP"],"default":"HALF_UP"},"default":"HALF_UP","doc":"How."},{"name":"scale","type":"int","doc":"Decimals that are left; of money at most the currency's own."}]}],"default":null,"doc":"How the quotient is rounded; without it, it is not."}]}`
+}
+
+func (r *Quotient) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Quotient) decodeAt(s string, i int) int {
+	r.By, i = readDecimal(s, i)
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.Precision.Ok, i = s[i] == 2, i+1
+	} else {
+		r.Precision.Ok, i = readPresent(s, i)
+	}
+	if r.Precision.Ok {
+		i = r.Precision.V.decodeAt(s, i)
+	} else {
+		r.Precision = Opt[Precision]{}
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *Quotient) Append(b []byte) []byte {
+	b = appendDecimal(b, r.By)
+	if r.Precision.Ok {
+		b = append(b, 2)
+		b = r.Precision.V.Append(b)
+	} else {
+		b = append(b, 0)
+	}
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Quotient) Clone() Quotient {
+	c := *r
+	return c
+}
+
+func (r *Quotient) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planDecimal(&r.By, s, i, rd)
+	case 1:
+		return planOpt(&r.Precision, s, i, rd, (*Precision).plan)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Quotient) setDefault(k int) {
+	switch k {
+	case 1:
+		r.Precision = Opt[Precision]{}
+	}
+}
+
+// What comes on top.
+//
+// Avro: waybill.billing.Addition.
+type Addition struct {
+	// For the explanation.
+	Name string
+	// Amount in minor units.
+	AmountMinor int64
+	// Percent of what is charged before additions, scale 4. Unscaled; see AdditionPercentScale.
+	Percent Unscaled
+	// True: due whenever the clause applies, not only where its quantity is charged.
+	Always bool
+}
+
+// AdditionPercentScale is the scale of Addition.Percent: its unscaled value is the number times 10^4.
+const AdditionPercentScale = 4
+
+// Decode implements [Record].
+func (r *Addition) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Addition", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Addition) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.Addition", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Addition) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Addition", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Addition) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.Addition", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Addition) AvroName() string { return "waybill.billing.Addition" }
+
+// AvroSchema implements [Record].
+func (*Addition) AvroSchema() string {
+	return `{"type":"record","name":"Addition","namespace":"waybill.billing","doc":"What comes on top.","fields":[{"name":"name","type":"string","default":"","doc":"For the explanation."},{"name":"amount_minor","type":"long","default":0,"doc":"Amount in minor units."},{"name":"percent","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Percent of what is charged before additions, scale 4."},{"name":"always","type":"boolean","default":false,"doc":"True: due whenever the clause applies, not only where its quantity is charged."}]}`
+}
+
+func (r *Addition) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Addition) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Name, i = s[i+1:n], n
+	} else {
+		r.Name, i = readString(s, i)
+	}
+	r.AmountMinor, i = readLong(s, i)
+	r.Percent, i = readDecimal(s, i)
+	r.Always, i = readBool(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *Addition) Append(b []byte) []byte {
+	b = appendString(b, r.Name)
+	b = appendLong(b, int64(r.AmountMinor))
+	b = appendDecimal(b, r.Percent)
+	b = appendBool(b, r.Always)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Addition) Clone() Addition {
+	c := *r
+	c.Name = strings.Clone(c.Name)
+	return c
+}
+
+func (r *Addition) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Name, s, i, rd)
+	case 1:
+		return planLong(&r.AmountMinor, s, i, rd)
+	case 2:
+		return planDecimal(&r.Percent, s, i, rd)
+	case 3:
+		return planBool(&r.Always, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Addition) setDefault(k int) {
+	switch k {
+	case 0:
+		r.Name = ""
+	case 1:
+		r.AmountMinor = 0
+	case 2:
+		r.Percent = 0
+	case 3:
+		r.Always = false
+	}
+}
+
+// What a clause becomes when a visit lasts.
+//
+// Avro: waybill.billing.Conversion.
+type Conversion struct {
+	// The clause it becomes; that one is rated only then.
+	Clause string
+	// Seconds on the clock after which it does.
+	AfterS int64
+	// True: charged up to then, and the other on top. False: the other takes its place.
+	Adds bool
+}
+
+// Decode implements [Record].
+func (r *Conversion) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Conversion", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Conversion) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.Conversion", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Conversion) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Conversion", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Conversion) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.Conversion", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Conversion) AvroName() string { return "waybill.billing.Conversion" }
+
+// AvroSchema implements [Record].
+func (*Conversion) AvroSchema() string {
+	return `{"type":"record","name":"Conversion","namespace":"waybill.billing","doc":"What a clause becomes when a visit lasts.","fields":[{"name":"clause","type":"string","doc":"The clause it becomes; that one is rated only then."},{"name":"after_s","type":"long","doc":"Seconds on the clock after which it does."},{"name":"adds","type":"boolean","default":false,"doc":"True: charged up to then, and the other on top. False: the other takes its place."}]}`
+}
+
+func (r *Conversion) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Conversion) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Clause, i = s[i+1:n], n
+	} else {
+		r.Clause, i = readString(s, i)
+	}
+	r.AfterS, i = readLong(s, i)
+	r.Adds, i = readBool(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *Conversion) Append(b []byte) []byte {
+	b = appendString(b, r.Clause)
+	b = appendLong(b, int64(r.AfterS))
+	b = appendBool(b, r.Adds)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Conversion) Clone() Conversion {
+	c := *r
+	c.Clause = strings.Clone(c.Clause)
+	return c
+}
+
+func (r *Conversion) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Clause, s, i, rd)
+	case 1:
+		return planLong(&r.AfterS, s, i, rd)
+	case 2:
+		return planBool(&r.Adds, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Conversion) setDefault(k int) {
+	switch k {
+	case 2:
+		r.Adds = false
+	}
+}
+
+// Who bears what share.
+//
+// Avro: waybill.billing.Payor.
+type Payor struct {
+	// The party.
+	Party string
+	// Its weight among the shares, scale 4; with SHARES. Unscaled; see PayorShareScale.
+	Share Unscaled
+}
+
+// PayorShareScale is the scale of Payor.Share: its unscaled value is the number times 10^4.
+const PayorShareScale = 4
+
+// Decode implements [Record].
+func (r *Payor) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Payor", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Payor) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.Payor", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Payor) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Payor", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Payor) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.Payor", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Payor) AvroName() string { return "waybill.billing.Payor" }
+
+// AvroSchema implements [Record].
+func (*Payor) AvroSchema() string {
+	return `{"type":"record","name":"Payor","namespace":"waybill.billing","doc":"Who bears what share.","fields":[{"name":"party","type":"string","doc":"The party."},{"name":"share","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Its weight among the shares, scale 4; with SHARES."}]}`
+}
+
+func (r *Payor) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Payor) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Party, i = s[i+1:n], n
+	} else {
+		r.Party, i = readString(s, i)
+	}
+	r.Share, i = readDecimal(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *Payor) Append(b []byte) []byte {
+	b = appendString(b, r.Party)
+	b = appendDecimal(b, r.Share)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Payor) Clone() Payor {
+	c := *r
+	c.Party = strings.Clone(c.Party)
+	return c
+}
+
+func (r *Payor) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Party, s, i, rd)
+	case 1:
+		return planDecimal(&r.Share, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Payor) setDefault(k int) {
+	switch k {
+	case 1:
+		r.Share = 0
+	}
+}
+
+// How an amount is shared out. Cents that are left go to the largest share.
+//
+// Avro: waybill.billing.Split.
+type Split struct {
+	// By what.
+	By SplitBy
+	// Over whom; empty: over the shipments that had a part in it.
+	Payors []Payor
+}
+
+// Decode implements [Record].
+func (r *Split) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Split", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Split) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.Split", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Split) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Split", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Split) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.Split", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Split) AvroName() string { return "waybill.billing.Split" }
+
+// AvroSchema implements [Record].
+func (*Split) AvroSchema() string {
+	return `{"type":"record","name":"Split","namespace":"waybill.billing","doc":"How an amount is shared out. Cents that are left go to the largest share.","fields":[{"name":"by","type":{"type":"enum","name":"SplitBy","namespace":"waybill.billing","doc":"How an amount is shared out.","symbols":["NONE","EQUAL","WEIGHT","PIECES","SHARES"],"default":"NONE"},"default":"NONE","doc":"By what."},{"name":"payors","type":{"type":"array","items":{"type":"record","name":"Payor","namespace":"waybill.billing","doc":"Who bears what share.","fields":[{"name":"party","type":"string","doc":"The party."},{"name":"share","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Its weight among the shares, scale 4; with SHARES."}]}},"default":[],"doc":"Over whom; empty: over the shipments that had a part in it."}]}`
+}
+
+func (r *Split) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Split) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i] < 10 && s[i]&1 == 0 {
+		r.By, i = SplitBy(s[i]>>1), i+1
+	} else {
+		r.By, i = readEnum[SplitBy](s, i, 5)
+	}
+	r.Payors = r.Payors[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 2); n == 0 {
+			break
+		}
+		k := len(r.Payors)
+		r.Payors = slices.Grow(r.Payors, n)[:k+n]
+		for ; k < len(r.Payors) && i >= 0; k++ {
+			e := &r.Payors[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *Split) Append(b []byte) []byte {
+	b = appendLong(b, int64(r.By))
+	if len(r.Payors) > 0 {
+		b = appendLong(b, int64(len(r.Payors)))
+	}
+	for k := range r.Payors {
+		e := &r.Payors[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Split) Clone() Split {
+	c := *r
+	c.Payors = slices.Clone(c.Payors)
+	for k := range c.Payors {
+		e := &c.Payors[k]
+		*e = e.Clone()
+	}
+	return c
+}
+
+func (r *Split) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planEnum(&r.By, s, i, rd, len(splitBySymbols))
+	case 1:
+		return planSlice(&r.Payors, s, i, rd, (*Payor).plan)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Split) setDefault(k int) {
+	switch k {
+	case 0:
+		r.By = SplitByNone
+	case 1:
+		r.Payors = r.Payors[:0]
+	}
+}
+
+// One clause: amount = bounds(price(round(measure - free))) + additions, for each occasion of its kind to
+// which it applies.
+//
+// Avro: waybill.billing.Clause.
+type Clause struct {
+	// The contract's own name of it, for the explanation; unique in the contract.
+	Clause string
+	// What is charged.
+	Type ChargeType
+	// On which occasions.
+	On Occasion
+	// To what it applies; null: to all.
+	When Opt[Conditions]
+	// What is counted.
+	Measure Measure
+	// In what it is counted and the price is per; of DWELL, times here are in seconds all the same.
+	Unit Unit
+	// Second factor, such as PALLET with months; NONE: none.
+	Times Unit
+	// BASE: the charges of the same shipment whose sum it is a percent of.
+	Base []ChargeType
+	// DWELL: what counts; null: the defaults.
+	Clock Opt[Clock]
+	// What reasons do; null: they do not matter.
+	Fault Opt[Faults]
+	// Free quantity in unit, of DWELL in seconds; scale 4. Unscaled; see ClauseFreeScale.
+	Free Unscaled
+	// Free quantity by weight instead; empty: free.
+	FreeSteps []Step
+	// Unit of the weight that picks the free quantity.
+	FreeUnit Unit
+	// Increment in unit, of DWELL in seconds; 0: as measured. Scale 4. Unscaled; see ClauseIncrementScale.
+	Increment Unscaled
+	// How a begun increment counts.
+	Rounding Rounding
+	// Least charged quantity, unless all that was measured is free; scale 4. Unscaled; see ClauseAtLeastScale.
+	AtLeast Unscaled
+	// By what the quantity is divided.
+	Divide Opt[Quotient]
+	// What picks the step; NONE: price.
+	By Selector
+	// Unit of a weight or distance that picks.
+	ByUnit Unit
+	// The index, where it picks or prices.
+	Index Opt[IndexTerms]
+	// How steps apply.
+	Tiering Tiering
+	// True: the price is for the whole, not per unit.
+	Flat bool
+	// Price in major units, or percent; scale 4. Unscaled; see ClausePriceScale.
+	Price Unscaled
+	// Prices by step.
+	Steps []Step
+	// Smallest difference of what picks; it is cut to it. 0: 0.0001. Unscaled; see ClauseGrainScale.
+	Grain Unscaled
+	// Width of the steps after the last, 0: there are none. Scale 4. Unscaled; see ClauseEveryScale.
+	Every Unscaled
+	// What the price grows by with each of them; scale 4. Unscaled; see ClauseAddScale.
+	Add Unscaled
+	// The greater of price and the rate of this charge, in the same unit; UNSPECIFIED: price alone.
+	OrRateOf ChargeType
+	// Why a quantity above the free one is held instead of priced: what the tariff leaves out.
+	Held string
+	// Least amount of an occasion on which anything is charged.
+	MinimumMinor Opt[int64]
+	// Most for an occasion.
+	MaximumMinor Opt[int64]
+	// Most for a local calendar day of an occasion; an increment counts on the day it begins.
+	MaximumDayMinor Opt[int64]
+	// Most for all occasions of a shipment together.
+	MaximumShipmentMinor Opt[int64]
+	// What comes on top.
+	Plus []Addition
+	// What it becomes.
+	Becomes Opt[Conversion]
+	// How the amount is rounded; null: as the contract says.
+	Precision Opt[Precision]
+	// How it is shared out.
+	Split Opt[Split]
+}
+
+// ClauseFreeScale is the scale of Clause.Free: its unscaled value is the number times 10^4.
+const ClauseFreeScale = 4
+
+// ClauseIncrementScale is the scale of Clause.Increment: its unscaled value is the number times 10^4.
+const ClauseIncrementScale = 4
+
+// ClauseAtLeastScale is the scale of Clause.AtLeast: its unscaled value is the number times 10^4.
+const ClauseAtLeastScale = 4
+
+// ClausePriceScale is the scale of Clause.Price: its unscaled value is the number times 10^4.
+const ClausePriceScale = 4
+
+// ClauseGrainScale is the scale of Clause.Grain: its unscaled value is the number times 10^4.
+const ClauseGrainScale = 4
+
+// ClauseEveryScale is the scale of Clause.Every: its unscaled value is the number times 10^4.
+const ClauseEveryScale = 4
+
+// ClauseAddScale is the scale of Clause.Add: its unscaled value is the number times 10^4.
+const ClauseAddScale = 4
+
+// Decode implements [Record].
+func (r *Clause) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Clause", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Clause) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.Clause", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Clause) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Clause", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Clause) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.Clause", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Clause) AvroName() string { return "waybill.billing.Clause" }
+
+// AvroSchema implements [Record].
+func (*Clause) AvroSchema() string {
+	return `{"type":"record","name":"Clause","namespace":"waybill.billing","doc":"One clause: amount = bounds(price(round(measure - free))) + additions, for each occasion of its kind to which it applies.","fields":[{"name":"clause","type":"string","doc":"The contract's own name of it, for the explanation; unique in the contract."},{"name":"type","type":{"type":"enum","name":"ChargeType","namespace":"waybill.billing","doc":"What is charged.","symbols":["UNSPECIFIED","LINE_HAUL","FUEL_SURCHARGE","DETENTION","LAYOVER","STOP_OFF","TRUCK_ORDERED_NOT_USED","REDELIVERY","RECONSIGNMENT","LUMPER","TOLL","STORAGE","HANDLING"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What is charged."},{"name":"on","type":{"type":"enum","name":"Occasion","namespace":"waybill.billing","doc":"What a clause may charge: each is one thing that happened to a shipment, load or storage lot.","symbols":["UNSPECIFIED","SHIPMENT","VISIT","LAYOVER","EXTRA_STOP","CANCELLATION","REDELIVERY","RECONSIGNMENT","RECEIPT","STORAGE","HANDLING"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"On which occasions."},{"name":"when","type":["null",{"type":"record","name":"Conditions","namespace":"waybill.billing","doc":"To what a clause applies. All that are set must hold; what the facts leave open holds the charge.","fields":[{"name":"stop_types","type":{"type":"array","items":{"type":"enum","name":"StopType","namespace":"waybill.loads","doc":"What is done at a stop (X12 S5 stop reason LD, UL).","symbols":["UNSPECIFIED","PICKUP","DELIVERY"],"default":"UNSPECIFIED"}},"default":[],"doc":"Which stops; empty is all."},{"name":"modes","type":{"type":"array","items":"string"},"default":[],"doc":"Which modes of transport; empty is all."},{"name":"equipment","type":{"type":"array","items":"string"},"default":[],"doc":"Which equipment; empty is all."},{"name":"lanes","type":{"type":"array","items":{"type":"record","name":"Lane","namespace":"waybill.billing","doc":"From where to where.","fields":[{"name":"from","type":["null",{"type":"record","name":"Area","namespace":"waybill.billing","doc":"One end of a lane. What is empty does not matter.","fields":[{"name":"country","type":"string","default":"","doc":"ISO 3166-1 alpha-2 code."},{"name":"state","type":"string","default":"","doc":"State or province, as addresses write it."},{"name":"postcode","type":"string","default":"","doc":"First characters of the postal code."},{"name":"place_id","type":"string","default":"","doc":"One place."}]}],"default":null,"doc":"Where it is picked up; null: anywhere."},{"name":"to","type":["null","waybill.billing.Area"],"default":null,"doc":"Where it is delivered; null: anywhere."}]}},"default":[],"doc":"Lanes, of which one must fit; empty is all."},{"name":"weight_from","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"Least weight, inclusive, scale 4."},{"name":"weight_below","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"Weight from which it does not apply any more, scale 4."},{"name":"weight_unit","type":{"type":"enum","name":"Unit","namespace":"waybill.billing","doc":"What a quantity is counted in and a price is per.","symbols":["NONE","MINUTE","HOUR","DAY","NIGHT","MONTH","MILE","KILOMETRE","POUND","KILOGRAM","HUNDREDWEIGHT","SHORT_TON","TONNE","PALLET","CASE","PIECE","PERCENT"],"default":"NONE"},"default":"NONE","doc":"Unit of both."},{"name":"is","type":{"type":"array","items":{"type":"enum","name":"Circumstance","namespace":"waybill.billing","doc":"What may be so of an occasion. SAME_DAY: cancelled on the day of the pickup; ARRIVED: the vehicle was there already.","symbols":["UNSPECIFIED","SAME_DAY","ARRIVED","INBOUND","OUTBOUND","TRAILER_DROPPED"],"default":"UNSPECIFIED"}},"default":[],"doc":"What must be so."},{"name":"is_not","type":{"type":"array","items":"waybill.billing.Circumstance"},"default":[],"doc":"What must not be so."}]}],"default":null,"doc":"To what it applies; null: to all."},{"name":"measure","type":{"type":"enum","name":"Measure","namespace":"waybill.billing","doc":"What of the occasion is counted. NONE: the occasion itself, once.","symbols":["NONE","DWELL","DISTANCE","DEADHEAD_DISTANCE","EXTRA_DISTANCE","WEIGHT","PIECES","NIGHTS","DAYS","ANNIVERSARY_MONTHS","SPLIT_MONTHS","COST","BASE"],"default":"NONE"},"default":"NONE","doc":"What is counted."},{"name":"unit","type":"waybill.billing.Unit","default":"NONE","doc":"In what it is counted and the price is per; of DWELL, times here are in seconds all the same."},{"name":"times","type":"waybill.billing.Unit","default":"NONE","doc":"Second factor, such as PALLET with months; NONE: none."},{"name":"base","type":{"type":"array","items":"waybill.billing.ChargeType"},"default":[],"doc":"BASE: the charges of the same shipment whose sum it is a percent of."},{"name":"clock","type":["null",{"type":"record","name":"Clock","namespace":"waybill.billing","doc":"What of a visit counts.","fields":[{"name":"start","type":{"type":"enum","name":"ClockStart","namespace":"waybill.billing","doc":"When the clock of a visit begins: at check-in (or arrival), or at the appointment for who came early.","symbols":["CHECK_IN_OR_APPOINTMENT","CHECK_IN"],"default":"CHECK_IN_OR_APPOINTMENT"},"default":"CHECK_IN_OR_APPOINTMENT","doc":"When it begins."},{"name":"end","type":{"type":"enum","name":"ClockEnd","namespace":"waybill.billing","doc":"When the clock of a visit ends. RELEASE_OR_DEPARTURE: at the release, where one is known.","symbols":["RELEASE_OR_DEPARTURE","RELEASE","DEPARTURE"],"default":"RELEASE_OR_DEPARTURE"},"default":"RELEASE_OR_DEPARTURE","doc":"When it ends."},{"name":"late","type":{"type":"enum","name":"LateArrival","namespace":"waybill.billing","doc":"What becomes of a visit whose vehicle itself came after its appointment. FROM_ARRIVAL: it is charged from its arrival; NO_CHARGE: not at all; NO_FREE_TIME: without free time; HOLD: somebody decides.","symbols":["FROM_ARRIVAL","NO_CHARGE","NO_FREE_TIME","HOLD"],"default":"FROM_ARRIVAL"},"default":"FROM_ARRIVAL","doc":"What a late arrival does."},{"name":"hours","type":{"type":"array","items":{"type":"record","name":"Hours","namespace":"waybill.billing","doc":"Hours of a day in which the clock of a visit runs.","fields":[{"name":"weekdays","type":{"type":"array","items":"int"},"default":[],"doc":"1 Monday to 7 Sunday."},{"name":"from_s","type":"long","doc":"Seconds of the day, inclusive."},{"name":"to_s","type":"long","doc":"Seconds of the day, exclusive; 86400 is midnight."}]}},"default":[],"doc":"Business hours, in which alone it runs, local to the stop; empty is always. Holidays of the contract have none."}]}],"default":null,"doc":"DWELL: what counts; null: the defaults."},{"name":"fault","type":["null",{"type":"record","name":"Faults","namespace":"waybill.billing","doc":"What a reason code (X12 AT702) does. A code that is in neither list holds the charge.","fields":[{"name":"excluded","type":{"type":"array","items":"string"},"default":[],"doc":"Time with these is not counted; an occasion with one of them is not charged."},{"name":"chargeable","type":{"type":"array","items":"string"},"default":[],"doc":"Time with these is counted."}]}],"default":null,"doc":"What reasons do; null: they do not matter."},{"name":"free","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Free quantity in unit, of DWELL in seconds; scale 4."},{"name":"free_steps","type":{"type":"array","items":{"type":"record","name":"Step","namespace":"waybill.billing","doc":"One step of a table: what lies in [from, below).","fields":[{"name":"from","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"Where it begins, inclusive, scale 4; null: at the bottom. Times are in seconds."},{"name":"below","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"Where it ends, exclusive, scale 4; null: open."},{"name":"value","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Its price in major units or percent, or its free time in seconds; scale 4."}]}},"default":[],"doc":"Free quantity by weight instead; empty: free."},{"name":"free_unit","type":"waybill.billing.Unit","default":"NONE","doc":"Unit of the weight that picks the free quantity."},{"name":"increment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Increment in unit, of DWELL in seconds; 0: as measured. Scale 4."},{"name":"rounding","type":{"type":"enum","name":"Rounding","namespace":"waybill.billing","doc":"How a begun increment counts. NEAREST takes the half up.","symbols":["UP","DOWN","NEAREST"],"default":"UP"},"default":"UP","doc":"How a begun increment counts."},{"name":"at_least","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Least charged quantity, unless all that was measured is free; scale 4."},{"name":"divide","type":["null",{"type":"record","name":"Quotient","namespace":"waybill.billing","doc":"By what a quantity is divided before it is priced: miles by miles a gallon.","fields":[{"name":"by","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Positive, scale 4."},{"name":"precision","type":["null",{"type":"record","name":"Precision","namespace":"waybill.billing","doc":"To which digit something is rounded, and how.","fields":[{"name":"mode","type":{"type":"enum","name":"MoneyRounding","namespace":"waybill.billing","doc":"How an amount comes to its last digit. Half is away from zero in HALF_UP and to the even digit in HALF_EVEN; DOWN is truncation, UP away from zero.","symbols":["HALF_UP","HALF_EVEN","DOWN","UP"],"default":"HALF_UP"},"default":"HALF_UP","doc":"How."},{"name":"scale","type":"int","doc":"Decimals that are left; of money at most the currency's own."}]}],"default":null,"doc":"How the quotient is rounded; without it, it is not."}]}],"default":null,"doc":"By what the quantity is divided."},{"name":"by","type":{"type":"enum","name":"Selector","namespace":"waybill.billing","doc":"What picks the step of a table. ORDINAL: the n-th of its kind; WEEKDAY: 1 Monday to 7 Sunday; INDEX: the price of the clause's index.","symbols":["NONE","QUANTITY","ORDINAL","WEIGHT","EXTRA_DISTANCE","INDEX","WEEKDAY"],"default":"NONE"},"default":"NONE","doc":"What picks the step; NONE: price."},{"name":"by_unit","type":"waybill.billing.Unit","default":"NONE","doc":"Unit of a weight or distance that picks."},{"name":"index","type":["null",{"type":"record","name":"IndexTerms","namespace":"waybill.billing","doc":"Which price of an index counts for a pickup.","fields":[{"name":"name","type":"string","doc":"The index."},{"name":"window","type":{"type":"enum","name":"IndexWindow","namespace":"waybill.billing","doc":"Which price of an index counts. WEEK: the last one published at least lag_days before the pickup; MONTH: the first one of the month in which the window begins that the pickup falls into.","symbols":["WEEK","MONTH"],"default":"WEEK"},"default":"WEEK","doc":"Its rhythm."},{"name":"lag_days","type":"int","default":0,"doc":"WEEK: days from publication until a price counts; 1 is the Tuesday after a Monday's price."},{"name":"month_day","type":"int","default":0,"doc":"MONTH: day of the month on which a window begins; 15 is 15th to 14th."},{"name":"base","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"Subtracted from the index price, scale 4; the price is then what is left. Below it nothing is due."},{"name":"divide","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"By which what is left is divided, scale 4: miles a gallon."},{"name":"precision","type":["null","waybill.billing.Precision"],"default":null,"doc":"How the quotient is rounded; without it, it is not."}]}],"default":null,"doc":"The index, where it picks or prices."},{"name":"tiering","type":{"type":"enum","name":"Tiering","namespace":"waybill.billing","doc":"BRACKET: the whole quantity at the price of the step it falls into. TIERED: each part at the price of its own step.","symbols":["BRACKET","TIERED"],"default":"BRACKET"},"default":"BRACKET","doc":"How steps apply."},{"name":"flat","type":"boolean","default":false,"doc":"True: the price is for the whole, not per unit."},{"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Price in major units, or percent; scale 4."},{"name":"steps","type":{"type":"array","items":"waybill.billing.Step"},"default":[],"doc":"Prices by step."},{"name":"grain","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Smallest difference of what picks; it is cut to it. 0: 0.0001."},{"name":"every","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Width of the steps after the last, 0: there are none. Scale 4."},{"name":"add","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"What the price grows by with each of them; scale 4."},{"name":"or_rate_of","type":"waybill.billing.ChargeType","default":"UNSPECIFIED","doc":"The greater of price and the rate of this charge, in the same unit; UNSPECIFIED: price alone."},{"name":"held","type":"string","default":"","doc":"Why a quantity above the free one is held instead of priced: what the tariff leaves out."},{"name":"minimum_minor","type":["null","long"],"default":null,"doc":"Least amount of an occasion on which anything is charged."},{"name":"maximum_minor","type":["null","long"],"default":null,"doc":"Most for an occasion."},{"name":"maximum_day_minor","type":["null","long"],"default":null,"doc":"Most for a local calendar day of an occasion; an increment counts on the day it begins."},{"name":"maximum_shipment_minor","type":["null","long"],"default":null,"doc":"Most for all occasions of a shipment together."},{"name":"plus","type":{"type":"array","items":{"type":"record","name":"Addition","namespace":"waybill.billing","doc":"What comes on top.","fields":[{"name":"name","type":"string","default":"","doc":"For the explanation."},{"name":"amount_minor","type":"long","default":0,"doc":"Amount in minor units."},{"name":"percent","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Percent of what is charged before additions, scale 4."},{"name":"always","type":"boolean","default":false,"doc":"True: due whenever the clause applies, not only where its quantity is charged."}]}},"default":[],"doc":"What comes on top."},{"name":"becomes","type":["null",{"type":"record","name":"Conversion","namespace":"waybill.billing","doc":"What a clause becomes when a visit lasts.","fields":[{"name":"clause","type":"string","doc":"The clause it becomes; that one is rated only then."},{"name":"after_s","type":"long","doc":"Seconds on the clock after which it does."},{"name":"adds","type":"boolean","default":false,"doc":"True: charged up to then, and the other on top. False: the other takes its place."}]}],"default":null,"doc":"What it becomes."},{"name":"precision","type":["null","waybill.billing.Precision"],"default":null,"doc":"How the amount is rounded; null: as the contract says."},{"name":"split","type":["null",{"type":"record","name":"Split","namespace":"waybill.billing","doc":"How an amount is shared out. Cents that are left go to the largest share.","fields":[{"name":"by","type":{"type":"enum","name":"SplitBy","namespace":"waybill.billing","doc":"How an amount is shared out.","symbols":["NONE","EQUAL","WEIGHT","PIECES","SHARES"],"default":"NONE"},"default":"NONE","doc":"By what."},{"name":"payors","type":{"type":"array","items":{"type":"record","name":"Payor","namespace":"waybill.billing","doc":"Who bears what share.","fields":[{"name":"party","type":"string","doc":"The party."},{"name":"share","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Its weight among the shares, scale 4; with SHARES."}]}},"default":[],"doc":"Over whom; empty: over the shipments that had a part in it."}]}],"default":null,"doc":"How it is shared out."}]}`
+}
+
+func (r *Clause) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Clause) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Clause, i = s[i+1:n], n
+	} else {
+		r.Clause, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i] < 26 && s[i]&1 == 0 {
+		r.Type, i = ChargeType(s[i]>>1), i+1
+	} else {
+		r.Type, i = readEnum[ChargeType](s, i, 13)
+	}
+	if uint(i) < uint(len(s)) && s[i] < 22 && s[i]&1 == 0 {
+		r.On, i = Occasion(s[i]>>1), i+1
+	} else {
+		r.On, i = readEnum[Occasion](s, i, 11)
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.When.Ok, i = s[i] == 2, i+1
+	} else {
+		r.When.Ok, i = readPresent(s, i)
+	}
+	if r.When.Ok {
+		i = r.When.V.decodeAt(s, i)
+	} else {
+		r.When = Opt[Conditions]{}
+	}
+	if uint(i) < uint(len(s)) && s[i] < 26 && s[i]&1 == 0 {
+		r.Measure, i = Measure(s[i]>>1), i+1
+	} else {
+		r.Measure, i = readEnum[Measure](s, i, 13)
+	}
+	if uint(i) < uint(len(s)) && s[i] < 34 && s[i]&1 == 0 {
+		r.Unit, i = Unit(s[i]>>1), i+1
+	} else {
+		r.Unit, i = readEnum[Unit](s, i, 17)
+	}
+	if uint(i) < uint(len(s)) && s[i] < 34 && s[i]&1 == 0 {
+		r.Times, i = Unit(s[i]>>1), i+1
+	} else {
+		r.Times, i = readEnum[Unit](s, i, 17)
+	}
+	r.Base = r.Base[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.Base)
+		r.Base = slices.Grow(r.Base, n)[:k+n]
+		for ; k < len(r.Base) && i >= 0; k++ {
+			e := &r.Base[k]
+			if uint(i) < uint(len(s)) && s[i] < 26 && s[i]&1 == 0 {
+				(*e), i = ChargeType(s[i]>>1), i+1
+			} else {
+				(*e), i = readEnum[ChargeType](s, i, 13)
+			}
+		}
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.Clock.Ok, i = s[i] == 2, i+1
+	} else {
+		r.Clock.Ok, i = readPresent(s, i)
+	}
+	if r.Clock.Ok {
+		i = r.Clock.V.decodeAt(s, i)
+	} else {
+		r.Clock = Opt[Clock]{}
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.Fault.Ok, i = s[i] == 2, i+1
+	} else {
+		r.Fault.Ok, i = readPresent(s, i)
+	}
+	if r.Fault.Ok {
+		i = r.Fault.V.decodeAt(s, i)
+	} else {
+		r.Fault = Opt[Faults]{}
+	}
+	r.Free, i = readDecimal(s, i)
+	r.FreeSteps = r.FreeSteps[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 3); n == 0 {
+			break
+		}
+		k := len(r.FreeSteps)
+		r.FreeSteps = slices.Grow(r.FreeSteps, n)[:k+n]
+		for ; k < len(r.FreeSteps) && i >= 0; k++ {
+			e := &r.FreeSteps[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	if uint(i) < uint(len(s)) && s[i] < 34 && s[i]&1 == 0 {
+		r.FreeUnit, i = Unit(s[i]>>1), i+1
+	} else {
+		r.FreeUnit, i = readEnum[Unit](s, i, 17)
+	}
+	r.Increment, i = readDecimal(s, i)
+	if uint(i) < uint(len(s)) && s[i] < 6 && s[i]&1 == 0 {
+		r.Rounding, i = Rounding(s[i]>>1), i+1
+	} else {
+		r.Rounding, i = readEnum[Rounding](s, i, 3)
+	}
+	r.AtLeast, i = readDecimal(s, i)
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.Divide.Ok, i = s[i] == 2, i+1
+	} else {
+		r.Divide.Ok, i = readPresent(s, i)
+	}
+	if r.Divide.Ok {
+		i = r.Divide.V.decodeAt(s, i)
+	} else {
+		r.Divide = Opt[Quotient]{}
+	}
+	if uint(i) < uint(len(s)) && s[i] < 14 && s[i]&1 == 0 {
+		r.By, i = Selector(s[i]>>1), i+1
+	} else {
+		r.By, i = readEnum[Selector](s, i, 7)
+	}
+	if uint(i) < uint(len(s)) && s[i] < 34 && s[i]&1 == 0 {
+		r.ByUnit, i = Unit(s[i]>>1), i+1
+	} else {
+		r.ByUnit, i = readEnum[Unit](s, i, 17)
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.Index.Ok, i = s[i] == 2, i+1
+	} else {
+		r.Index.Ok, i = readPresent(s, i)
+	}
+	if r.Index.Ok {
+		i = r.Index.V.decodeAt(s, i)
+	} else {
+		r.Index = Opt[IndexTerms]{}
+	}
+	if uint(i) < uint(len(s)) && s[i] < 4 && s[i]&1 == 0 {
+		r.Tiering, i = Tiering(s[i]>>1), i+1
+	} else {
+		r.Tiering, i = readEnum[Tiering](s, i, 2)
+	}
+	r.Flat, i = readBool(s, i)
+	r.Price, i = readDecimal(s, i)
+	r.Steps = r.Steps[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 3); n == 0 {
+			break
+		}
+		k := len(r.Steps)
+		r.Steps = slices.Grow(r.Steps, n)[:k+n]
+		for ; k < len(r.Steps) && i >= 0; k++ {
+			e := &r.Steps[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	r.Grain, i = readDecimal(s, i)
+	r.Every, i = readDecimal(s, i)
+	r.Add, i = readDecimal(s, i)
+	if uint(i) < uint(len(s)) && s[i] < 26 && s[i]&1 == 0 {
+		r.OrRateOf, i = ChargeType(s[i]>>1), i+1
+	} else {
+		r.OrRateOf, i = readEnum[ChargeType](s, i, 13)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Held, i = s[i+1:n], n
+	} else {
+		r.Held, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.MinimumMinor.Ok, i = s[i] == 2, i+1
+	} else {
+		r.MinimumMinor.Ok, i = readPresent(s, i)
+	}
+	if r.MinimumMinor.Ok {
+		r.MinimumMinor.V, i = readLong(s, i)
+	} else {
+		r.MinimumMinor = Opt[int64]{}
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.MaximumMinor.Ok, i = s[i] == 2, i+1
+	} else {
+		r.MaximumMinor.Ok, i = readPresent(s, i)
+	}
+	if r.MaximumMinor.Ok {
+		r.MaximumMinor.V, i = readLong(s, i)
+	} else {
+		r.MaximumMinor = Opt[int64]{}
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.MaximumDayMinor.Ok, i = s[i] == 2, i+1
+	} else {
+		r.MaximumDayMinor.Ok, i = readPresent(s, i)
+	}
+	if r.MaximumDayMinor.Ok {
+		r.MaximumDayMinor.V, i = readLong(s, i)
+	} else {
+		r.MaximumDayMinor = Opt[int64]{}
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.MaximumShipmentMinor.Ok, i = s[i] == 2, i+1
+	} else {
+		r.MaximumShipmentMinor.Ok, i = readPresent(s, i)
+	}
+	if r.MaximumShipmentMinor.Ok {
+		r.MaximumShipmentMinor.V, i = readLong(s, i)
+	} else {
+		r.MaximumShipmentMinor = Opt[int64]{}
+	}
+	r.Plus = r.Plus[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 4); n == 0 {
+			break
+		}
+		k := len(r.Plus)
+		r.Plus = slices.Grow(r.Plus, n)[:k+n]
+		for ; k < len(r.Plus) && i >= 0; k++ {
+			e := &r.Plus[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.Becomes.Ok, i = s[i] == 2, i+1
+	} else {
+		r.Becomes.Ok, i = readPresent(s, i)
+	}
+	if r.Becomes.Ok {
+		i = r.Becomes.V.decodeAt(s, i)
+	} else {
+		r.Becomes = Opt[Conversion]{}
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.Precision.Ok, i = s[i] == 2, i+1
+	} else {
+		r.Precision.Ok, i = readPresent(s, i)
+	}
+	if r.Precision.Ok {
+		i = r.Precision.V.decodeAt(s, i)
+	} else {
+		r.Precision = Opt[Precision]{}
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.Split.Ok, i = s[i] == 2, i+1
+	} else {
+		r.Split.Ok, i = readPresent(s, i)
+	}
+	if r.Split.Ok {
+		i = r.Split.V.decodeAt(s, i)
+	} else {
+		r.Split = Opt[Split]{}
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *Clause) Append(b []byte) []byte {
+	b = appendString(b, r.Clause)
+	b = appendLong(b, int64(r.Type))
+	b = appendLong(b, int64(r.On))
+	if r.When.Ok {
+		b = append(b, 2)
+		b = r.When.V.Append(b)
+	} else {
+		b = append(b, 0)
+	}
+	b = appendLong(b, int64(r.Measure))
+	b = appendLong(b, int64(r.Unit))
+	b = appendLong(b, int64(r.Times))
+	if len(r.Base) > 0 {
+		b = appendLong(b, int64(len(r.Base)))
+	}
+	for k := range r.Base {
+		e := &r.Base[k]
+		b = appendLong(b, int64((*e)))
+	}
+	b = append(b, 0)
+	if r.Clock.Ok {
+		b = append(b, 2)
+		b = r.Clock.V.Append(b)
+	} else {
+		b = append(b, 0)
+	}
+	if r.Fault.Ok {
+		b = append(b, 2)
+		b = r.Fault.V.Append(b)
+	} else {
+		b = append(b, 0)
+	}
+	b = appendDecimal(b, r.Free)
+	if len(r.FreeSteps) > 0 {
+		b = appendLong(b, int64(len(r.FreeSteps)))
+	}
+	for k := range r.FreeSteps {
+		e := &r.FreeSteps[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	b = appendLong(b, int64(r.FreeUnit))
+	b = appendDecimal(b, r.Increment)
+	b = appendLong(b, int64(r.Rounding))
+	b = appendDecimal(b, r.AtLeast)
+	if r.Divide.Ok {
+		b = append(b, 2)
+		b = r.Divide.V.Append(b)
+	} else {
+		b = append(b, 0)
+	}
+	b = appendLong(b, int64(r.By))
+	b = appendLong(b, int64(r.ByUnit))
+	if r.Index.Ok {
+		b = append(b, 2)
+		b = r.Index.V.Append(b)
+	} else {
+		b = append(b, 0)
+	}
+	b = appendLong(b, int64(r.Tiering))
+	b = appendBool(b, r.Flat)
+	b = appendDecimal(b, r.Price)
+	if len(r.Steps) > 0 {
+		b = appendLong(b, int64(len(r.Steps)))
+	}
+	for k := range r.Steps {
+		e := &r.Steps[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	b = appendDecimal(b, r.Grain)
+	b = appendDecimal(b, r.Every)
+	b = appendDecimal(b, r.Add)
+	b = appendLong(b, int64(r.OrRateOf))
+	b = appendString(b, r.Held)
+	if r.MinimumMinor.Ok {
+		b = append(b, 2)
+		b = appendLong(b, int64(r.MinimumMinor.V))
+	} else {
+		b = append(b, 0)
+	}
+	if r.MaximumMinor.Ok {
+		b = append(b, 2)
+		b = appendLong(b, int64(r.MaximumMinor.V))
+	} else {
+		b = append(b, 0)
+	}
+	if r.MaximumDayMinor.Ok {
+		b = append(b, 2)
+		b = appendLong(b, int64(r.MaximumDayMinor.V))
+	} else {
+		b = append(b, 0)
+	}
+	if r.MaximumShipmentMinor.Ok {
+		b = append(b, 2)
+		b = appendLong(b, int64(r.MaximumShipmentMinor.V))
+	} else {
+		b = append(b, 0)
+	}
+	if len(r.Plus) > 0 {
+		b = appendLong(b, int64(len(r.Plus)))
+	}
+	for k := range r.Plus {
+		e := &r.Plus[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	if r.Becomes.Ok {
+		b = append(b, 2)
+		b = r.Becomes.V.Append(b)
+	} else {
+		b = append(b, 0)
+	}
+	if r.Precision.Ok {
+		b = append(b, 2)
+		b = r.Precision.V.Append(b)
+	} else {
+		b = append(b, 0)
+	}
+	if r.Split.Ok {
+		b = append(b, 2)
+		b = r.Split.V.Append(b)
+	} else {
+		b = append(b, 0)
+	}
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Clause) Clone() Clause {
+	c := *r
+	c.Clause = strings.Clone(c.Clause)
+	c.When.V = c.When.V.Clone()
+	c.Base = slices.Clone(c.Base)
+	c.Clock.V = c.Clock.V.Clone()
+	c.Fault.V = c.Fault.V.Clone()
+	c.FreeSteps = slices.Clone(c.FreeSteps)
+	c.Index.V = c.Index.V.Clone()
+	c.Steps = slices.Clone(c.Steps)
+	c.Held = strings.Clone(c.Held)
+	c.Plus = slices.Clone(c.Plus)
+	for k := range c.Plus {
+		e := &c.Plus[k]
+		*e = e.Clone()
+	}
+	c.Becomes.V = c.Becomes.V.Clone()
+	c.Split.V = c.Split.V.Clone()
+	return c
+}
+
+func (r *Clause) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Clause, s, i, rd)
+	case 1:
+		return planEnum(&r.Type, s, i, rd, len(chargeTypeSymbols))
+	case 2:
+		return planEnum(&r.On, s, i, rd, len(occasionSymbols))
+	case 3:
+		return planOpt(&r.When, s, i, rd, (*Conditions).plan)
+	case 4:
+		return planEnum(&r.Measure, s, i, rd, len(measureSymbols))
+	case 5:
+		return planEnum(&r.Unit, s, i, rd, len(unitSymbols))
+	case 6:
+		return planEnum(&r.Times, s, i, rd, len(unitSymbols))
+	case 7:
+		return planSlice(&r.Base, s, i, rd, func(v *ChargeType, s string, i int, rd *Read) int {
+			return planEnum(v, s, i, rd, len(chargeTypeSymbols))
+		})
+	case 8:
+		return planOpt(&r.Clock, s, i, rd, (*Clock).plan)
+	case 9:
+		return planOpt(&r.Fault, s, i, rd, (*Faults).plan)
+	case 10:
+		return planDecimal(&r.Free, s, i, rd)
+	case 11:
+		return planSlice(&r.FreeSteps, s, i, rd, (*Step).plan)
+	case 12:
+		return planEnum(&r.FreeUnit, s, i, rd, len(unitSymbols))
+	case 13:
+		return planDecimal(&r.Increment, s, i, rd)
+	case 14:
+		return planEnum(&r.Rounding, s, i, rd, len(roundingSymbols))
+	case 15:
+		return planDecimal(&r.AtLeast, s, i, rd)
+	case 16:
+		return planOpt(&r.Divide, s, i, rd, (*Quotient).plan)
+	case 17:
+		return planEnum(&r.By, s, i, rd, len(selectorSymbols))
+	case 18:
+		return planEnum(&r.ByUnit, s, i, rd, len(unitSymbols))
+	case 19:
+		return planOpt(&r.Index, s, i, rd, (*IndexTerms).plan)
+	case 20:
+		return planEnum(&r.Tiering, s, i, rd, len(tieringSymbols))
+	case 21:
+		return planBool(&r.Flat, s, i, rd)
+	case 22:
+		return planDecimal(&r.Price, s, i, rd)
+	case 23:
+		return planSlice(&r.Steps, s, i, rd, (*Step).plan)
+	case 24:
+		return planDecimal(&r.Grain, s, i, rd)
+	case 25:
+		return planDecimal(&r.Every, s, i, rd)
+	case 26:
+		return planDecimal(&r.Add, s, i, rd)
+	case 27:
+		return planEnum(&r.OrRateOf, s, i, rd, len(chargeTypeSymbols))
+	case 28:
+		return planString(&r.Held, s, i, rd)
+	case 29:
+		return planOpt(&r.MinimumMinor, s, i, rd, planLong)
+	case 30:
+		return planOpt(&r.MaximumMinor, s, i, rd, planLong)
+	case 31:
+		return planOpt(&r.MaximumDayMinor, s, i, rd, planLong)
+	case 32:
+		return planOpt(&r.MaximumShipmentMinor, s, i, rd, planLong)
+	case 33:
+		return planSlice(&r.Plus, s, i, rd, (*Addition).plan)
+	case 34:
+		return planOpt(&r.Becomes, s, i, rd, (*Conversion).plan)
+	case 35:
+		return planOpt(&r.Precision, s, i, rd, (*Precision).plan)
+	case 36:
+		return planOpt(&r.Split, s, i, rd, (*Split).plan)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Clause) setDefault(k int) {
+	switch k {
+	case 1:
+		r.Type = ChargeTypeUnspecified
+	case 2:
+		r.On = OccasionUnspecified
+	case 3:
+		r.When = Opt[Conditions]{}
+	case 4:
+		r.Measure = MeasureNone
+	case 5:
+		r.Unit = UnitNone
+	case 6:
+		r.Times = UnitNone
+	case 7:
+		r.Base = r.Base[:0]
+	case 8:
+		r.Clock = Opt[Clock]{}
+	case 9:
+		r.Fault = Opt[Faults]{}
+	case 10:
+		r.Free = 0
+	case 11:
+		r.FreeSteps = r.FreeSteps[:0]
+	case 12:
+		r.FreeUnit = UnitNone
+	case 13:
+		r.Increment = 0
+	case 14:
+		r.Rounding = RoundingUp
+	case 15:
+		r.AtLeast = 0
+	case 16:
+		r.Divide = Opt[Quotient]{}
+	case 17:
+		r.By = SelectorNone
+	case 18:
+		r.ByUnit = UnitNone
+	case 19:
+		r.Index = Opt[IndexTerms]{}
+	case 20:
+		r.Tiering = TieringBracket
+	case 21:
+		r.Flat = false
+	case 22:
+		r.Price = 0
+	case 23:
+		r.Steps = r.Steps[:0]
+	case 24:
+		r.Grain = 0
+	case 25:
+		r.Every = 0
+	case 26:
+		r.Add = 0
+	case 27:
+		r.OrRateOf = ChargeTypeUnspecified
+	case 28:
+		r.Held = ""
+	case 29:
+		r.MinimumMinor = Opt[int64]{}
+	case 30:
+		r.MaximumMinor = Opt[int64]{}
+	case 31:
+		r.MaximumDayMinor = Opt[int64]{}
+	case 32:
+		r.MaximumShipmentMinor = Opt[int64]{}
+	case 33:
+		r.Plus = r.Plus[:0]
+	case 34:
+		r.Becomes = Opt[Conversion]{}
+	case 35:
+		r.Precision = Opt[Precision]{}
+	case 36:
+		r.Split = Opt[Split]{}
+	}
+}
+
+// Whether we are paid or pay.
+type Direction int32
+
+// The symbols of waybill.billing.Direction.
+const (
+	DirectionReceivable Direction = iota // RECEIVABLE
+	DirectionPayable                     // PAYABLE
+)
+
+var directionSymbols = [...]string{
+	"RECEIVABLE",
+	"PAYABLE",
+}
+
+// String is the symbol as the schema writes it.
+func (e Direction) String() string { return symbolOf("Direction", directionSymbols[:], int32(e)) }
+
+// ParseDirection finds a symbol; of one it does not know it says false, and gives the default, RECEIVABLE.
+func ParseDirection(s string) (Direction, bool) {
+	return parseSymbol(directionSymbols[:], s, DirectionReceivable)
+}
+
+// A version of a contract with a party, as data: effective dates and clauses. Fanned out into every shipments
+// inbox partition.
+//
+// Avro: waybill.billing.Contract.
+type Contract struct {
+	// Whose contract.
+	Tenant string
+	// The contract's number.
+	ContractID string
+	// Highest version stands for services in its dates.
+	Version int64
+	// RECEIVABLE: the party pays us.
+	Direction Direction
+	// The other party: a customer, or a carrier's SCAC.
+	Party string
+	// ISO 4217 code of every amount.
+	Currency string
+	// IANA zone of its dates, and of days where a stop's own zone is not known; empty is UTC.
+	Zone string
+	// First service instant, inclusive.
+	ValidFrom Micros
+	// Last service instant, exclusive; null is open.
+	ValidTo Opt[Micros]
+	// Seconds after the trigger (delivery) before a charge is ready.
+	SettleS int64
+	// How amounts are rounded; null: half up to the minor unit.
+	Precision Opt[Precision]
+	// Days without business hours.
+	Holidays []Days
+	// Calendar whose days are holidays too; empty: none.
+	Calendar string
+	// What is agreed, in any order.
+	Clauses []Clause
+}
+
+// Decode implements [Record].
+func (r *Contract) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Contract", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Contract) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.billing.Contract", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Contract) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.billing.Contract", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Contract) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.billing.Contract", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Contract) AvroName() string { return "waybill.billing.Contract" }
+
+// AvroSchema implements [Record].
+func (*Contract) AvroSchema() string {
+	return `{"type":"record","name":"Contract","namespace":"waybill.billing","doc":"A version of a contract with a party, as data: effective dates and clauses. Fanned out into every shipments inbox partition.","fields":[{"name":"tenant","type":"string","doc":"Whose contract."},{"name":"contract_id","type":"string","doc":"The contract's number."},{"name":"version","type":"long","default":1,"doc":"Highest version stands for services in its dates."},{"name":"direction","type":{"type":"enum","name":"Direction","namespace":"waybill.billing","doc":"Whether we are paid or pay.","symbols":["RECEIVABLE","PAYABLE"],"default":"RECEIVABLE"},"default":"RECEIVABLE","doc":"RECEIVABLE: the party pays us."},{"name":"party","type":"string","doc":"The other party: a customer, or a carrier's SCAC."},{"name":"currency","type":"string","doc":"ISO 4217 code of every amount."},{"name":"zone","type":"string","default":"UTC","doc":"IANA zone of its dates, and of days where a stop's own zone is not known; empty is UTC."},{"name":"valid_from","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"First service instant, inclusive."},{"name":"valid_to","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Last service instant, exclusive; null is open."},{"name":"settle_s","type":"long","default":0,"doc":"Seconds after the trigger (delivery) before a charge is ready."},{"name":"precision","type":["null",{"type":"record","name":"Precision","namespace":"waybill.billing","doc":"To which digit something is rounded, and how.","fields":[{"name":"mode","type":{"type":"enum","name":"MoneyRounding","namespace":"waybill.billing","doc":"How an amount comes to its last digit. Half is away from zero in HALF_UP and to the even digit in HALF_EVEN; DOWN is truncation, UP away from zero.","symbols":["HALF_UP","HALF_EVEN","DOWN","UP"],"default":"HALF_UP"},"default":"HALF_UP","doc":"How."},{"name":"scale","type":"int","doc":"Decimals that are left; of money at most the currency's own."}]}],"default":null,"doc":"How amounts are rounded; null: half up to the minor unit."},{"name":"holidays","type":{"type":"array","items":{"type":"int","logicalType":"date"}},"default":[],"doc":"Days without business hours."},{"name":"calendar","type":"string","default":"","doc":"Calendar whose days are holidays too; empty: none."},{"name":"clauses","type":{"type":"array","items":{"type":"record","name":"Clause","namespace":"waybill.billing","doc":"One clause: amount = bounds(price(round(measure - free))) + additions, for each occasion of its kind to which it applies.","fields":[{"name":"clause","type":"string","doc":"The contract's own name of it, for the explanation; unique in the contract."},{"name":"type","type":{"type":"enum","name":"ChargeType","namespace":"waybill.billing","doc":"What is charged.","symbols":["UNSPECIFIED","LINE_HAUL","FUEL_SURCHARGE","DETENTION","LAYOVER","STOP_OFF","TRUCK_ORDERED_NOT_USED","REDELIVERY","RECONSIGNMENT","LUMPER","TOLL","STORAGE","HANDLING"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What is charged."},{"name":"on","type":{"type":"enum","name":"Occasion","namespace":"waybill.billing","doc":"What a clause may charge: each is one thing that happened to a shipment, load or storage lot.","symbols":["UNSPECIFIED","SHIPMENT","VISIT","LAYOVER","EXTRA_STOP","CANCELLATION","REDELIVERY","RECONSIGNMENT","RECEIPT","STORAGE","HANDLING"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"On which occasions."},{"name":"when","type":["null",{"type":"record","name":"Conditions","namespace":"waybill.billing","doc":"To what a clause applies. All that are set must hold; what the facts leave open holds the charge.","fields":[{"name":"stop_types","type":{"type":"array","items":{"type":"enum","name":"StopType","namespace":"waybill.loads","doc":"What is done at a stop (X12 S5 stop reason LD, UL).","symbols":["UNSPECIFIED","PICKUP","DELIVERY"],"default":"UNSPECIFIED"}},"default":[],"doc":"Which stops; empty is all."},{"name":"modes","type":{"type":"array","items":"string"},"default":[],"doc":"Which modes of transport; empty is all."},{"name":"equipment","type":{"type":"array","items":"string"},"default":[],"doc":"Which equipment; empty is all."},{"name":"lanes","type":{"type":"array","items":{"type":"record","name":"Lane","namespace":"waybill.billing","doc":"From where to where.","fields":[{"name":"from","type":["null",{"type":"record","name":"Area","namespace":"waybill.billing","doc":"One end of a lane. What is empty does not matter.","fields":[{"name":"country","type":"string","default":"","doc":"ISO 3166-1 alpha-2 code."},{"name":"state","type":"string","default":"","doc":"State or province, as addresses write it."},{"name":"postcode","type":"string","default":"","doc":"First characters of the postal code."},{"name":"place_id","type":"string","default":"","doc":"One place."}]}],"default":null,"doc":"Where it is picked up; null: anywhere."},{"name":"to","type":["null","waybill.billing.Area"],"default":null,"doc":"Where it is delivered; null: anywhere."}]}},"default":[],"doc":"Lanes, of which one must fit; empty is all."},{"name":"weight_from","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"Least weight, inclusive, scale 4."},{"name":"weight_below","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"Weight from which it does not apply any more, scale 4."},{"name":"weight_unit","type":{"type":"enum","name":"Unit","namespace":"waybill.billing","doc":"What a quantity is counted in and a price is per.","symbols":["NONE","MINUTE","HOUR","DAY","NIGHT","MONTH","MILE","KILOMETRE","POUND","KILOGRAM","HUNDREDWEIGHT","SHORT_TON","TONNE","PALLET","CASE","PIECE","PERCENT"],"default":"NONE"},"default":"NONE","doc":"Unit of both."},{"name":"is","type":{"type":"array","items":{"type":"enum","name":"Circumstance","namespace":"waybill.billing","doc":"What may be so of an occasion. SAME_DAY: cancelled on the day of the pickup; ARRIVED: the vehicle was there already.","symbols":["UNSPECIFIED","SAME_DAY","ARRIVED","INBOUND","OUTBOUND","TRAILER_DROPPED"],"default":"UNSPECIFIED"}},"default":[],"doc":"What must be so."},{"name":"is_not","type":{"type":"array","items":"waybill.billing.Circumstance"},"default":[],"doc":"What must not be so."}]}],"default":null,"doc":"To what it applies; null: to all."},{"name":"measure","type":{"type":"enum","name":"Measure","namespace":"waybill.billing","doc":"What of the occasion is counted. NONE: the occasion itself, once.","symbols":["NONE","DWELL","DISTANCE","DEADHEAD_DISTANCE","EXTRA_DISTANCE","WEIGHT","PIECES","NIGHTS","DAYS","ANNIVERSARY_MONTHS","SPLIT_MONTHS","COST","BASE"],"default":"NONE"},"default":"NONE","doc":"What is counted."},{"name":"unit","type":"waybill.billing.Unit","default":"NONE","doc":"In what it is counted and the price is per; of DWELL, times here are in seconds all the same."},{"name":"times","type":"waybill.billing.Unit","default":"NONE","doc":"Second factor, such as PALLET with months; NONE: none."},{"name":"base","type":{"type":"array","items":"waybill.billing.ChargeType"},"default":[],"doc":"BASE: the charges of the same shipment whose sum it is a percent of."},{"name":"clock","type":["null",{"type":"record","name":"Clock","namespace":"waybill.billing","doc":"What of a visit counts.","fields":[{"name":"start","type":{"type":"enum","name":"ClockStart","namespace":"waybill.billing","doc":"When the clock of a visit begins: at check-in (or arrival), or at the appointment for who came early.","symbols":["CHECK_IN_OR_APPOINTMENT","CHECK_IN"],"default":"CHECK_IN_OR_APPOINTMENT"},"default":"CHECK_IN_OR_APPOINTMENT","doc":"When it begins."},{"name":"end","type":{"type":"enum","name":"ClockEnd","namespace":"waybill.billing","doc":"When the clock of a visit ends. RELEASE_OR_DEPARTURE: at the release, where one is known.","symbols":["RELEASE_OR_DEPARTURE","RELEASE","DEPARTURE"],"default":"RELEASE_OR_DEPARTURE"},"default":"RELEASE_OR_DEPARTURE","doc":"When it ends."},{"name":"late","type":{"type":"enum","name":"LateArrival","namespace":"waybill.billing","doc":"What becomes of a visit whose vehicle itself came after its appointment. FROM_ARRIVAL: it is charged from its arrival; NO_CHARGE: not at all; NO_FREE_TIME: without free time; HOLD: somebody decides.","symbols":["FROM_ARRIVAL","NO_CHARGE","NO_FREE_TIME","HOLD"],"default":"FROM_ARRIVAL"},"default":"FROM_ARRIVAL","doc":"What a late arrival does."},{"name":"hours","type":{"type":"array","items":{"type":"record","name":"Hours","namespace":"waybill.billing","doc":"Hours of a day in which the clock of a visit runs.","fields":[{"name":"weekdays","type":{"type":"array","items":"int"},"default":[],"doc":"1 Monday to 7 Sunday."},{"name":"from_s","type":"long","doc":"Seconds of the day, inclusive."},{"name":"to_s","type":"long","doc":"Seconds of the day, exclusive; 86400 is midnight."}]}},"default":[],"doc":"Business hours, in which alone it runs, local to the stop; empty is always. Holidays of the contract have none."}]}],"default":null,"doc":"DWELL: what counts; null: the defaults."},{"name":"fault","type":["null",{"type":"record","name":"Faults","namespace":"waybill.billing","doc":"What a reason code (X12 AT702) does. A code that is in neither list holds the charge.","fields":[{"name":"excluded","type":{"type":"array","items":"string"},"default":[],"doc":"Time with these is not counted; an occasion with one of them is not charged."},{"name":"chargeable","type":{"type":"array","items":"string"},"default":[],"doc":"Time with these is counted."}]}],"default":null,"doc":"What reasons do; null: they do not matter."},{"name":"free","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Free quantity in unit, of DWELL in seconds; scale 4."},{"name":"free_steps","type":{"type":"array","items":{"type":"record","name":"Step","namespace":"waybill.billing","doc":"One step of a table: what lies in [from, below).","fields":[{"name":"from","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"Where it begins, inclusive, scale 4; null: at the bottom. Times are in seconds."},{"name":"below","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"Where it ends, exclusive, scale 4; null: open."},{"name":"value","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Its price in major units or percent, or its free time in seconds; scale 4."}]}},"default":[],"doc":"Free quantity by weight instead; empty: free."},{"name":"free_unit","type":"waybill.billing.Unit","default":"NONE","doc":"Unit of the weight that picks the free quantity."},{"name":"increment","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Increment in unit, of DWELL in seconds; 0: as measured. Scale 4."},{"name":"rounding","type":{"type":"enum","name":"Rounding","namespace":"waybill.billing","doc":"How a begun increment counts. NEAREST takes the half up.","symbols":["UP","DOWN","NEAREST"],"default":"UP"},"default":"UP","doc":"How a begun increment counts."},{"name":"at_least","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Least charged quantity, unless all that was measured is free; scale 4."},{"name":"divide","type":["null",{"type":"record","name":"Quotient","namespace":"waybill.billing","doc":"By what a quantity is divided before it is priced: miles by miles a gallon.","fields":[{"name":"by","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"Positive, scale 4."},{"name":"precision","type":["null","waybill.billing.Precision"],"default":null,"doc":"How the quotient is rounded; without it, it is not."}]}],"default":null,"doc":"By what the quantity is divided."},{"name":"by","type":{"type":"enum","name":"Selector","namespace":"waybill.billing","doc":"What picks the step of a table. ORDINAL: the n-th of its kind; WEEKDAY: 1 Monday to 7 Sunday; INDEX: the price of the clause's index.","symbols":["NONE","QUANTITY","ORDINAL","WEIGHT","EXTRA_DISTANCE","INDEX","WEEKDAY"],"default":"NONE"},"default":"NONE","doc":"What picks the step; NONE: price."},{"name":"by_unit","type":"waybill.billing.Unit","default":"NONE","doc":"Unit of a weight or distance that picks."},{"name":"index","type":["null",{"type":"record","name":"IndexTerms","namespace":"waybill.billing","doc":"Which price of an index counts for a pickup.","fields":[{"name":"name","type":"string","doc":"The index."},{"name":"window","type":{"type":"enum","name":"IndexWindow","namespace":"waybill.billing","doc":"Which price of an index counts. WEEK: the last one published at least lag_days before the pickup; MONTH: the first one of the month in which the window begins that the pickup falls into.","symbols":["WEEK","MONTH"],"default":"WEEK"},"default":"WEEK","doc":"Its rhythm."},{"name":"lag_days","type":"int","default":0,"doc":"WEEK: days from publication until a price counts; 1 is the Tuesday after a Monday's price."},{"name":"month_day","type":"int","default":0,"doc":"MONTH: day of the month on which a window begins; 15 is 15th to 14th."},{"name":"base","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"Subtracted from the index price, scale 4; the price is then what is left. Below it nothing is due."},{"name":"divide","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"default":null,"doc":"By which what is left is divided, scale 4: miles a gallon."},{"name":"precision","type":["null","waybill.billing.Precision"],"default":null,"doc":"How the quotient is rounded; without it, it is not."}]}],"default":null,"doc":"The index, where it picks or prices."},{"name":"tiering","type":{"type":"enum","name":"Tiering","namespace":"waybill.billing","doc":"BRACKET: the whole quantity at the price of the step it falls into. TIERED: each part at the price of its own step.","symbols":["BRACKET","TIERED"],"default":"BRACKET"},"default":"BRACKET","doc":"How steps apply."},{"name":"flat","type":"boolean","default":false,"doc":"True: the price is for the whole, not per unit."},{"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Price in major units, or percent; scale 4."},{"name":"steps","type":{"type":"array","items":"waybill.billing.Step"},"default":[],"doc":"Prices by step."},{"name":"grain","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Smallest difference of what picks; it is cut to it. 0: 0.0001."},{"name":"every","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Width of the steps after the last, 0: there are none. Scale 4."},{"name":"add","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"What the price grows by with each of them; scale 4."},{"name":"or_rate_of","type":"waybill.billing.ChargeType","default":"UNSPECIFIED","doc":"The greater of price and the rate of this charge, in the same unit; UNSPECIFIED: price alone."},{"name":"held","type":"string","default":"","doc":"Why a quantity above the free one is held instead of priced: what the tariff leaves out."},{"name":"minimum_minor","type":["null","long"],"default":null,"doc":"Least amount of an occasion on which anything is charged."},{"name":"maximum_minor","type":["null","long"],"default":null,"doc":"Most for an occasion."},{"name":"maximum_day_minor","type":["null","long"],"default":null,"doc":"Most for a local calendar day of an occasion; an increment counts on the day it begins."},{"name":"maximum_shipment_minor","type":["null","long"],"default":null,"doc":"Most for all occasions of a shipment together."},{"name":"plus","type":{"type":"array","items":{"type":"record","name":"Addition","namespace":"waybill.billing","doc":"What comes on top.","fields":[{"name":"name","type":"string","default":"","doc":"For the explanation."},{"name":"amount_minor","type":"long","default":0,"doc":"Amount in minor units."},{"name":"percent","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Percent of what is charged before additions, scale 4."},{"name":"always","type":"boolean","default":false,"doc":"True: due whenever the clause applies, not only where its quantity is charged."}]}},"default":[],"doc":"What comes on top."},{"name":"becomes","type":["null",{"type":"record","name":"Conversion","namespace":"waybill.billing","doc":"What a clause becomes when a visit lasts.","fields":[{"name":"clause","type":"string","doc":"The clause it becomes; that one is rated only then."},{"name":"after_s","type":"long","doc":"Seconds on the clock after which it does."},{"name":"adds","type":"boolean","default":false,"doc":"True: charged up to then, and the other on top. False: the other takes its place."}]}],"default":null,"doc":"What it becomes."},{"name":"precision","type":["null","waybill.billing.Precision"],"default":null,"doc":"How the amount is rounded; null: as the contract says."},{"name":"split","type":["null",{"type":"record","name":"Split","namespace":"waybill.billing","doc":"How an amount is shared out. Cents that are left go to the largest share.","fields":[{"name":"by","type":{"type":"enum","name":"SplitBy","namespace":"waybill.billing","doc":"How an amount is shared out.","symbols":["NONE","EQUAL","WEIGHT","PIECES","SHARES"],"default":"NONE"},"default":"NONE","doc":"By what."},{"name":"payors","type":{"type":"array","items":{"type":"record","name":"Payor","namespace":"waybill.billing","doc":"Who bears what share.","fields":[{"name":"party","type":"string","doc":"The party."},{"name":"share","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"default":"\u0000","doc":"Its weight among the shares, scale 4; with SHARES."}]}},"default":[],"doc":"Over whom; empty: over the shipments that had a part in it."}]}],"default":null,"doc":"How it is shared out."}]}},"default":[],"doc":"What is agreed, in any order."}]}`
+}
+
+func (r *Contract) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Contract) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Tenant, i = s[i+1:n], n
+	} else {
+		r.Tenant, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.ContractID, i = s[i+1:n], n
+	} else {
+		r.ContractID, i = readString(s, i)
+	}
+	r.Version, i = readLong(s, i)
+	if uint(i) < uint(len(s)) && s[i] < 4 && s[i]&1 == 0 {
+		r.Direction, i = Direction(s[i]>>1), i+1
+	} else {
+		r.Direction, i = readEnum[Direction](s, i, 2)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Party, i = s[i+1:n], n
+	} else {
+		r.Party, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Currency, i = s[i+1:n], n
+	} else {
+		r.Currency, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Zone, i = s[i+1:n], n
+	} else {
+		r.Zone, i = readString(s, i)
+	}
+	r.ValidFrom, i = readMicros(s, i)
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.ValidTo.Ok, i = s[i] == 2, i+1
+	} else {
+		r.ValidTo.Ok, i = readPresent(s, i)
+	}
+	if r.ValidTo.Ok {
+		r.ValidTo.V, i = readMicros(s, i)
+	} else {
+		r.ValidTo = Opt[Micros]{}
+	}
+	r.SettleS, i = readLong(s, i)
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.Precision.Ok, i = s[i] == 2, i+1
+	} else {
+		r.Precision.Ok, i = readPresent(s, i)
+	}
+	if r.Precision.Ok {
+		i = r.Precision.V.decodeAt(s, i)
+	} else {
+		r.Precision = Opt[Precision]{}
+	}
+	r.Holidays = r.Holidays[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.Holidays)
+		r.Holidays = slices.Grow(r.Holidays, n)[:k+n]
+		for ; k < len(r.Holidays) && i >= 0; k++ {
+			e := &r.Holidays[k]
+			(*e), i = readDays(s, i)
+		}
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Calendar, i = s[i+1:n], n
+	} else {
+		r.Calendar, i = readString(s, i)
+	}
+	r.Clauses = r.Clauses[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 37); n == 0 {
+			break
+		}
+		k := len(r.Clauses)
+		r.Clauses = slices.Grow(r.Clauses, n)[:k+n]
+		for ; k < len(r.Clauses) && i >= 0; k++ {
+			e := &r.Clauses[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *Contract) Append(b []byte) []byte {
+	b = appendString(b, r.Tenant)
+	b = appendString(b, r.ContractID)
+	b = appendLong(b, int64(r.Version))
+	b = appendLong(b, int64(r.Direction))
+	b = appendString(b, r.Party)
+	b = appendString(b, r.Currency)
+	b = appendString(b, r.Zone)
+	b = appendLong(b, int64(r.ValidFrom))
+	if r.ValidTo.Ok {
+		b = append(b, 2)
+		b = appendLong(b, int64(r.ValidTo.V))
+	} else {
+		b = append(b, 0)
+	}
+	b = appendLong(b, int64(r.SettleS))
+	if r.Precision.Ok {
+		b = append(b, 2)
+		b = r.Precision.V.Append(b)
+	} else {
+		b = append(b, 0)
+	}
+	if len(r.Holidays) > 0 {
+		b = appendLong(b, int64(len(r.Holidays)))
+	}
+	for k := range r.Holidays {
+		e := &r.Holidays[k]
+		b = appendLong(b, int64((*e)))
+	}
+	b = append(b, 0)
+	b = appendString(b, r.Calendar)
+	if len(r.Clauses) > 0 {
+		b = appendLong(b, int64(len(r.Clauses)))
+	}
+	for k := range r.Clauses {
+		e := &r.Clauses[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Contract) Clone() Contract {
+	c := *r
+	c.Tenant = strings.Clone(c.Tenant)
+	c.ContractID = strings.Clone(c.ContractID)
+	c.Party = strings.Clone(c.Party)
+	c.Currency = strings.Clone(c.Currency)
+	c.Zone = strings.Clone(c.Zone)
+	c.Holidays = slices.Clone(c.Holidays)
+	c.Calendar = strings.Clone(c.Calendar)
+	c.Clauses = slices.Clone(c.Clauses)
+	for k := range c.Clauses {
+		e := &c.Clauses[k]
+		*e = e.Clone()
+	}
+	return c
+}
+
+func (r *Contract) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Tenant, s, i, rd)
+	case 1:
+		return planString(&r.ContractID, s, i, rd)
+	case 2:
+		return planLong(&r.Version, s, i, rd)
+	case 3:
+		return planEnum(&r.Direction, s, i, rd, len(directionSymbols))
+	case 4:
+		return planString(&r.Party, s, i, rd)
+	case 5:
+		return planString(&r.Currency, s, i, rd)
+	case 6:
+		return planString(&r.Zone, s, i, rd)
+	case 7:
+		return planMicros(&r.ValidFrom, s, i, rd)
+	case 8:
+		return planOpt(&r.ValidTo, s, i, rd, planMicros)
+	case 9:
+		return planLong(&r.SettleS, s, i, rd)
+	case 10:
+		return planOpt(&r.Precision, s, i, rd, (*Precision).plan)
+	case 11:
+		return planSlice(&r.Holidays, s, i, rd, planDays)
+	case 12:
+		return planString(&r.Calendar, s, i, rd)
+	case 13:
+		return planSlice(&r.Clauses, s, i, rd, (*Clause).plan)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Contract) setDefault(k int) {
+	switch k {
+	case 2:
+		r.Version = 1
+	case 3:
+		r.Direction = DirectionReceivable
+	case 6:
+		r.Zone = "UTC"
+	case 8:
+		r.ValidTo = Opt[Micros]{}
+	case 9:
+		r.SettleS = 0
+	case 10:
+		r.Precision = Opt[Precision]{}
+	case 11:
+		r.Holidays = r.Holidays[:0]
+	case 12:
+		r.Calendar = ""
+	case 13:
+		r.Clauses = r.Clauses[:0]
+	}
 }
 
 // One charge of an invoice as its issuer wrote it (X12 210 L1).

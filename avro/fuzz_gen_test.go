@@ -4,15 +4,43 @@ package avro
 
 import "testing"
 
+func FuzzAddition(f *testing.F) { fuzzRecord(f, func() Record { return new(Addition) }) }
+
+func FuzzArea(f *testing.F) { fuzzRecord(f, func() Record { return new(Area) }) }
+
 func FuzzCharge(f *testing.F) { fuzzRecord(f, func() Record { return new(Charge) }) }
+
+func FuzzClause(f *testing.F) { fuzzRecord(f, func() Record { return new(Clause) }) }
+
+func FuzzClock(f *testing.F) { fuzzRecord(f, func() Record { return new(Clock) }) }
+
+func FuzzConditions(f *testing.F) { fuzzRecord(f, func() Record { return new(Conditions) }) }
 
 func FuzzContract(f *testing.F) { fuzzRecord(f, func() Record { return new(Contract) }) }
 
-func FuzzDetentionTerms(f *testing.F) { fuzzRecord(f, func() Record { return new(DetentionTerms) }) }
+func FuzzConversion(f *testing.F) { fuzzRecord(f, func() Record { return new(Conversion) }) }
+
+func FuzzFaults(f *testing.F) { fuzzRecord(f, func() Record { return new(Faults) }) }
+
+func FuzzHours(f *testing.F) { fuzzRecord(f, func() Record { return new(Hours) }) }
+
+func FuzzIndexTerms(f *testing.F) { fuzzRecord(f, func() Record { return new(IndexTerms) }) }
 
 func FuzzInvoice(f *testing.F) { fuzzRecord(f, func() Record { return new(Invoice) }) }
 
 func FuzzInvoiceLine(f *testing.F) { fuzzRecord(f, func() Record { return new(InvoiceLine) }) }
+
+func FuzzLane(f *testing.F) { fuzzRecord(f, func() Record { return new(Lane) }) }
+
+func FuzzPayor(f *testing.F) { fuzzRecord(f, func() Record { return new(Payor) }) }
+
+func FuzzPrecision(f *testing.F) { fuzzRecord(f, func() Record { return new(Precision) }) }
+
+func FuzzQuotient(f *testing.F) { fuzzRecord(f, func() Record { return new(Quotient) }) }
+
+func FuzzSplit(f *testing.F) { fuzzRecord(f, func() Record { return new(Split) }) }
+
+func FuzzStep(f *testing.F) { fuzzRecord(f, func() Record { return new(Step) }) }
 
 func FuzzCarrierStatus(f *testing.F) { fuzzRecord(f, func() Record { return new(CarrierStatus) }) }
 

@@ -5,11 +5,25 @@ package avro
 // Names lists the full names of all records, sorted.
 func Names() []string {
 	return []string{
+		"waybill.billing.Addition",
+		"waybill.billing.Area",
 		"waybill.billing.Charge",
+		"waybill.billing.Clause",
+		"waybill.billing.Clock",
+		"waybill.billing.Conditions",
 		"waybill.billing.Contract",
-		"waybill.billing.DetentionTerms",
+		"waybill.billing.Conversion",
+		"waybill.billing.Faults",
+		"waybill.billing.Hours",
+		"waybill.billing.IndexTerms",
 		"waybill.billing.Invoice",
 		"waybill.billing.InvoiceLine",
+		"waybill.billing.Lane",
+		"waybill.billing.Payor",
+		"waybill.billing.Precision",
+		"waybill.billing.Quotient",
+		"waybill.billing.Split",
+		"waybill.billing.Step",
 		"waybill.carrier.CarrierStatus",
 		"waybill.common.GeoPoint",
 		"waybill.common.Identifier",
@@ -87,16 +101,44 @@ func Names() []string {
 // New makes an empty record of the given full name; false if there is none.
 func New(fullName string) (Record, bool) {
 	switch fullName {
+	case "waybill.billing.Addition":
+		return new(Addition), true
+	case "waybill.billing.Area":
+		return new(Area), true
 	case "waybill.billing.Charge":
 		return new(Charge), true
+	case "waybill.billing.Clause":
+		return new(Clause), true
+	case "waybill.billing.Clock":
+		return new(Clock), true
+	case "waybill.billing.Conditions":
+		return new(Conditions), true
 	case "waybill.billing.Contract":
 		return new(Contract), true
-	case "waybill.billing.DetentionTerms":
-		return new(DetentionTerms), true
+	case "waybill.billing.Conversion":
+		return new(Conversion), true
+	case "waybill.billing.Faults":
+		return new(Faults), true
+	case "waybill.billing.Hours":
+		return new(Hours), true
+	case "waybill.billing.IndexTerms":
+		return new(IndexTerms), true
 	case "waybill.billing.Invoice":
 		return new(Invoice), true
 	case "waybill.billing.InvoiceLine":
 		return new(InvoiceLine), true
+	case "waybill.billing.Lane":
+		return new(Lane), true
+	case "waybill.billing.Payor":
+		return new(Payor), true
+	case "waybill.billing.Precision":
+		return new(Precision), true
+	case "waybill.billing.Quotient":
+		return new(Quotient), true
+	case "waybill.billing.Split":
+		return new(Split), true
+	case "waybill.billing.Step":
+		return new(Step), true
 	case "waybill.carrier.CarrierStatus":
 		return new(CarrierStatus), true
 	case "waybill.common.GeoPoint":

@@ -40,7 +40,7 @@ func TestLedgerReversesWhatChanged(t *testing.T) {
 	s := run(t, sim.Options{}, oneTruck())
 	dearer := avro.Contract{
 		Tenant: tenant, ContractID: "C1", Version: 2, Party: "CUST", Currency: "USD",
-		Detention: avro.Some(avro.DetentionTerms{FreeS: 3600, IncrementS: 3600, RatePerHour: 1000000}),
+		Clauses: detention("4.2", 3600, 3600, 1000000),
 	}
 	s.Broadcast(topics.ShipmentsInbox.Name, "contract", &dearer)
 	if err := s.Run(); err != nil {

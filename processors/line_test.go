@@ -128,9 +128,17 @@ func oneTruck() []sim.Message {
 	}
 	contract := avro.Contract{
 		Tenant: tenant, ContractID: "C1", Version: 1, Party: "CUST", Currency: "USD", SettleS: 3600,
-		Detention: avro.Some(avro.DetentionTerms{Clause: "4.2", FreeS: 7200, IncrementS: 1800, RatePerHour: 755000}),
+		Clauses: detention("4.2", 7200, 1800, 755000),
 	}
 	return append(s, sim.Message{Topic: topics.ShipmentsInbox.Name, Key: "contract", Value: &contract, Broadcast: true})
+}
+
+// detention is a contract's clauses with one of free time, increments and a price an hour, scale 4.
+func detention(name string, freeS, incrementS, price avro.Unscaled) []avro.Clause {
+	return []avro.Clause{{
+		Clause: name, Type: avro.ChargeTypeDetention, On: avro.OccasionVisit, Measure: avro.MeasureDwell, Unit: avro.UnitHour,
+		Free: freeS * 10_000, Increment: incrementS * 10_000, Price: price,
+	}}
 }
 
 func run(t *testing.T, opt sim.Options, script []sim.Message) *sim.Sim {

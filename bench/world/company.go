@@ -125,10 +125,10 @@ func (w *World) agree(i int, direction avro.Direction, party string) []*avro.Con
 	noon := avro.MicrosOf(w.cfg.Start.Add(14 * time.Hour))
 	first := &avro.Contract{
 		Tenant: w.cfg.Tenant, ContractID: fmt.Sprintf("%s-%d", direction.String()[:3], 2201+i), Version: 1, Direction: direction, Party: party, Currency: "USD",
-		ValidFrom: avro.MicrosOf(w.cfg.Start.AddDate(0, -3, 0)), SettleS: int64(i%2) * 1800, Detention: avro.Some(terms(r, i, direction)),
+		ValidFrom: avro.MicrosOf(w.cfg.Start.AddDate(0, -3, 0)), SettleS: int64(i%2) * 1800, Clauses: []avro.Clause{terms(r, i, direction)},
 	}
 	second := *first
-	second.Detention = avro.Some(terms(r, i, direction))
+	second.Clauses = []avro.Clause{terms(r, i, direction)}
 	switch i % 6 {
 	case 1:
 		second.Version, second.ValidFrom = 2, noon
@@ -146,26 +146,31 @@ func (w *World) agree(i int, direction avro.Direction, party string) []*avro.Con
 // Rates have up to four decimals, so that a float would show.
 var rates = []avro.Unscaled{650000, 725050, 583333, 812525, 499999, 900000}
 
-func terms(r *rand.Rand, i int, direction avro.Direction) avro.DetentionTerms {
-	t := avro.DetentionTerms{
+// terms is a detention clause: increments of a quarter, half or whole hour, in each way of rounding.
+func terms(r *rand.Rand, i int, direction avro.Direction) avro.Clause {
+	k := avro.Clause{
 		Clause: fmt.Sprintf("§%d.%d Detention", whole(r, 3, 9), whole(r, 1, 5)),
-		FreeS:  pick(r, []int64{3600, 5400, 7200}), IncrementS: []int64{900, 1800, 3600}[i%3], Rounding: avro.Rounding((i + i/3) % 3),
-		RatePerHour: pick(r, rates),
+		Type:   avro.ChargeTypeDetention, On: avro.OccasionVisit, Measure: avro.MeasureDwell, Unit: avro.UnitHour,
+		Free: pick(r, []avro.Unscaled{3600, 5400, 7200}) * perSecond, Increment: []avro.Unscaled{900, 1800, 3600}[i%3] * perSecond, Rounding: avro.Rounding((i + i/3) % 3),
+		Price: pick(r, rates),
 	}
 	if direction == avro.DirectionPayable {
-		t.RatePerHour = t.RatePerHour * 3 / 4
+		k.Price = k.Price * 3 / 4
 	}
 	if i%3 == 2 {
-		t.CapMinor = avro.Some(int64(whole(r, 9_000, 40_000)))
+		k.MaximumMinor = avro.Some(int64(whole(r, 9_000, 40_000)))
 	}
 	if i%4 == 1 {
-		t.LatePolicy = avro.LatePolicyNoDetention
+		k.Clock = avro.Some(avro.Clock{Late: avro.LateArrivalNoCharge})
 	}
 	if i%7 == 6 {
-		t.StopTypes = []avro.StopType{avro.StopTypeDelivery}
+		k.When = avro.Some(avro.Conditions{StopTypes: []avro.StopType{avro.StopTypeDelivery}})
 	}
-	return t
+	return k
 }
+
+// perSecond is a second in a clause's decimals.
+const perSecond = 10_000
 
 func metres(a, b orb.Point) float64 { return geo.DistanceHaversine(a, b) }
 

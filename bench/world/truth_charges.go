@@ -85,12 +85,13 @@ func (w *World) detention(v visit, direction avro.Direction, party string) []Cha
 		c.Held, c.Reason = true, "no contract"
 		return only(c, direction == avro.DirectionReceivable && v.departed.Sub(v.arrived) > noContract)
 	}
-	units, amount := price(terms.Detention.V, dwell)
+	clause := &terms.Clauses[0]
+	units, amount := price(clause, dwell)
 	c.ContractID, c.ContractVersion, c.Currency = terms.ContractID, terms.Version, terms.Currency
-	if !applies(terms.Detention.V, v) || amount == 0 {
+	if !applies(clause, v) || amount == 0 {
 		return nil
 	}
-	c.Arithmetic = fmt.Sprintf("dwell %v less %ds free is %d x %ds at %d/10000 an hour", dwell, terms.Detention.V.FreeS, units, terms.Detention.V.IncrementS, terms.Detention.V.RatePerHour)
+	c.Arithmetic = fmt.Sprintf("dwell %v less %ds free is %d x %ds at %d/10000 an hour", dwell, clause.Free/perSecond, units, clause.Increment/perSecond, clause.Price)
 	if n := len(v.stop.legs); n > 1 {
 		c.Held, c.Reason = true, fmt.Sprintf("%d shipments share the stop", n)
 		return only(c, true)
@@ -119,18 +120,20 @@ func (w *World) agreedAt(direction avro.Direction, party string, at time.Time) (
 	return best, best != nil
 }
 
-func applies(t avro.DetentionTerms, v visit) bool {
-	kind := len(t.StopTypes) == 0 || slices.Contains(t.StopTypes, v.stop.kind)
-	return kind && (t.LatePolicy != avro.LatePolicyNoDetention || !v.late())
+func applies(t *avro.Clause, v visit) bool {
+	stops := t.When.V.StopTypes
+	kind := len(stops) == 0 || slices.Contains(stops, v.stop.kind)
+	return kind && (t.Clock.V.Late != avro.LateArrivalNoCharge || !v.late())
 }
 
 // price counts in whole numbers only: microseconds, hundredths of cents. Half an increment and half a cent count up.
-func price(t avro.DetentionTerms, dwell time.Duration) (units, minor int64) {
-	over := (dwell - time.Duration(t.FreeS)*time.Second).Microseconds()
+func price(t *avro.Clause, dwell time.Duration) (units, minor int64) {
+	over := (dwell - time.Duration(t.Free/perSecond)*time.Second).Microseconds()
 	if over <= 0 {
 		return 0, 0
 	}
-	increment := t.IncrementS * 1_000_000
+	seconds := int64(t.Increment / perSecond)
+	increment := seconds * 1_000_000
 	switch t.Rounding {
 	case avro.RoundingUp:
 		units = (over + increment - 1) / increment
@@ -141,9 +144,9 @@ func price(t avro.DetentionTerms, dwell time.Duration) (units, minor int64) {
 	}
 	// units x increment in seconds x rate in 1/10,000 of a dollar an hour: 3,600 x 100 of these are a cent.
 	const cent = 3600 * 100
-	minor = (2*units*t.IncrementS*int64(t.RatePerHour) + cent) / (2 * cent)
-	if t.CapMinor.Ok {
-		minor = min(minor, t.CapMinor.V)
+	minor = (2*units*seconds*int64(t.Price) + cent) / (2 * cent)
+	if t.MaximumMinor.Ok {
+		minor = min(minor, t.MaximumMinor.V)
 	}
 	return units, minor
 }

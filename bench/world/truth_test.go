@@ -182,19 +182,19 @@ func TestDefaultTruthHasEverything(t *testing.T) {
 }
 
 func TestPrice(t *testing.T) {
-	base := avro.DetentionTerms{FreeS: 3600, IncrementS: 1800, RatePerHour: 583333, Rounding: avro.RoundingUp}
-	with := func(change func(*avro.DetentionTerms)) avro.DetentionTerms {
+	base := avro.Clause{Free: 3600 * perSecond, Increment: 1800 * perSecond, Price: 583333, Rounding: avro.RoundingUp}
+	with := func(change func(*avro.Clause)) avro.Clause {
 		c := base
 		change(&c)
 		return c
 	}
-	down := with(func(c *avro.DetentionTerms) { c.Rounding = avro.RoundingDown })
-	nearest := with(func(c *avro.DetentionTerms) { c.Rounding = avro.RoundingNearest })
-	capped := with(func(c *avro.DetentionTerms) { c.CapMinor = avro.Some[int64](5000) })
-	half := with(func(c *avro.DetentionTerms) { c.IncrementS, c.RatePerHour = 3600, 100050 })
+	down := with(func(c *avro.Clause) { c.Rounding = avro.RoundingDown })
+	nearest := with(func(c *avro.Clause) { c.Rounding = avro.RoundingNearest })
+	capped := with(func(c *avro.Clause) { c.MaximumMinor = avro.Some[int64](5000) })
+	half := with(func(c *avro.Clause) { c.Increment, c.Price = 3600*perSecond, 100050 })
 	for _, c := range []struct {
 		name  string
-		terms avro.DetentionTerms
+		terms avro.Clause
 		dwell time.Duration
 		units int64
 		minor int64
@@ -210,7 +210,7 @@ func TestPrice(t *testing.T) {
 		{"half a cent counts up", half, 2 * time.Hour, 1, 1001}, // 10.005
 		{"never there", base, -time.Hour, 0, 0},
 	} {
-		if units, minor := price(c.terms, c.dwell); units != c.units || minor != c.minor {
+		if units, minor := price(&c.terms, c.dwell); units != c.units || minor != c.minor {
 			t.Errorf("%s: %d units, %d cents; want %d, %d", c.name, units, minor, c.units, c.minor)
 		}
 	}
@@ -223,24 +223,25 @@ func TestPriceEqualsFractions(t *testing.T) {
 	for range 20_000 {
 		c := terms(r, r.IntN(60), avro.Direction(r.IntN(2)))
 		dwell := between(r, 0, 9*time.Hour)
-		_, minor := price(c, dwell)
+		_, minor := price(&c, dwell)
 		if want := inFractions(c, dwell); minor != want {
 			t.Fatalf("%+v for %v: %d cents, in fractions %d", c, dwell, minor, want)
 		}
 	}
 }
 
-func inFractions(c avro.DetentionTerms, dwell time.Duration) int64 {
-	over := big.NewRat(int64(dwell/time.Second)-c.FreeS, c.IncrementS)
+func inFractions(c avro.Clause, dwell time.Duration) int64 {
+	increment := int64(c.Increment / perSecond)
+	over := big.NewRat(int64(dwell/time.Second)-int64(c.Free/perSecond), increment)
 	if over.Sign() <= 0 {
 		return 0
 	}
-	shift := map[avro.Rounding]*big.Rat{avro.RoundingDown: big.NewRat(0, 1), avro.RoundingNearest: big.NewRat(1, 2), avro.RoundingUp: big.NewRat(c.IncrementS-1, c.IncrementS)}[c.Rounding]
+	shift := map[avro.Rounding]*big.Rat{avro.RoundingDown: big.NewRat(0, 1), avro.RoundingNearest: big.NewRat(1, 2), avro.RoundingUp: big.NewRat(increment-1, increment)}[c.Rounding]
 	units := floor(over.Add(over, shift))
-	cents := new(big.Rat).Mul(new(big.Rat).SetInt(units), big.NewRat(c.IncrementS*int64(c.RatePerHour), 3600*100))
+	cents := new(big.Rat).Mul(new(big.Rat).SetInt(units), big.NewRat(increment*int64(c.Price), 3600*100))
 	minor := floor(cents.Add(cents, big.NewRat(1, 2))).Int64()
-	if c.CapMinor.Ok && minor > c.CapMinor.V {
-		return c.CapMinor.V
+	if c.MaximumMinor.Ok && minor > c.MaximumMinor.V {
+		return c.MaximumMinor.V
 	}
 	return minor
 }

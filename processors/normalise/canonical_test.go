@@ -205,8 +205,8 @@ func TestReferenceGoesEverywhere(t *testing.T) {
 		{"place off the map", topics.Places.Name, "", &avro.Place{Tenant: "acme", PlaceID: "p", Location: avro.GeoPoint{LonE6: 180_000_001}, RadiusM: 100}, "", "BAD_COORDINATES"},
 		{"default service level", topics.ServiceLevels.Name, topics.ShipmentsInbox.Name, &avro.ServiceLevel{Name: "truckload"}, "|truckload", ""},
 		{"service level without name", topics.ServiceLevels.Name, "", &avro.ServiceLevel{Tenant: "acme"}, "", "NO_IDENTIFIER"},
-		{"contract", topics.Contracts.Name, topics.ShipmentsInbox.Name, &avro.Contract{Tenant: "acme", ContractID: "c", Version: 3}, "acme|c|3", ""},
-		{"contract of no day", topics.Contracts.Name, "", &avro.Contract{Tenant: "acme", ContractID: "c", ValidFrom: 5, ValidTo: avro.Some(avro.Micros(5))}, "", "BAD_PERIOD"},
+		{"contract", topics.Contracts.Name, topics.ShipmentsInbox.Name, &avro.Contract{Tenant: "acme", ContractID: "c", Version: 3, Party: "CUST", Currency: "USD"}, "acme|c|3", ""},
+		{"contract of no day", topics.Contracts.Name, "", &avro.Contract{Tenant: "acme", ContractID: "c", ValidFrom: 5, ValidTo: avro.Some(avro.Micros(5))}, "", "BAD_CONTRACT"},
 	} {
 		s := through(t, c.from, c.in)
 		if c.reason != "" {

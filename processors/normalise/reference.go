@@ -3,8 +3,10 @@ package normalise
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"waybill/avro"
+	terms "waybill/processors/model/contracts"
 	"waybill/processors/model/fence"
 	"waybill/processors/stream"
 	"waybill/topics"
@@ -47,9 +49,19 @@ func contracts(c *avro.Contract, _ reception) (stream.Emits, error) {
 		return out, fault.Poisonf("NO_TENANT", "contract %q names no tenant: set tenant, every key begins with it", c.ContractID)
 	case c.ContractID == "":
 		return out, fault.Poisonf("NO_IDENTIFIER", "the contract has no contract_id: set it")
-	case c.ValidTo.Ok && c.ValidTo.V <= c.ValidFrom:
-		return out, fault.Poisonf("BAD_PERIOD", "contract %q ends at %s, not after it begins at %s: no day would fall under it", c.ContractID, c.ValidTo.V.Time(), c.ValidFrom.Time())
+	}
+	if faults := terms.Check(c); len(faults) > 0 {
+		return out, fault.Poisonf("BAD_CONTRACT", "contract %q version %d: %s: correct it, `waybill contracts validate` checks a file", c.ContractID, c.Version, joined(faults))
 	}
 	out.Broadcast(topics.ShipmentsInbox.Name, topics.Key(c.Tenant, c.ContractID, strconv.FormatInt(c.Version, 10)), c)
 	return out, nil
+}
+
+// joined are a contract's faults, each by its path.
+func joined(faults []terms.Fault) string {
+	list := make([]string, len(faults))
+	for i, f := range faults {
+		list[i] = f.String()
+	}
+	return strings.Join(list, "; ")
 }

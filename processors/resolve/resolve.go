@@ -169,7 +169,7 @@ func (v *visit) relieve(f *avro.Fact) {
 	}
 	for _, name := range namesOf(v.waits.All()) {
 		if known, _ := v.facts.Get(name); facts.Corrected(&known.Fact, corrects) {
-			v.forward(name)
+			v.forward(name, &known.Fact)
 		}
 	}
 }

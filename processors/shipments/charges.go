@@ -43,7 +43,7 @@ func (t *telling) deliveredAt() (avro.Micros, bool) {
 	return at, ok
 }
 
-// detain adds the detention charges of one stop that are ready, and gives back when the first that is not will be.
+// detain adds the charges for the time at one stop that are ready, and gives back when the first that is not will be.
 func (t *telling) detain(c Config, leg *avro.LoadView, stop *avro.Stop, delivered, judged avro.Micros, wanted map[string]*avro.Charge) avro.Micros {
 	arriveCode, departCode := movements(stop.Type)
 	arrive, depart := t.at(arriveCode, leg.LoadID, stop.Sequence), t.at(departCode, leg.LoadID, stop.Sequence)
@@ -51,7 +51,10 @@ func (t *telling) detain(c Config, leg *avro.LoadView, stop *avro.Stop, delivere
 		return never
 	}
 	next := never
-	visit := contracts.Visit{Stop: stop.Type, Arrived: arrive.OccurredAt, Departed: depart.OccurredAt, Appointment: stop.AppointmentAt}
+	visit := contracts.Occasion{
+		Kind: avro.OccasionVisit, Ref: fmt.Sprint(stop.Sequence), Stop: stop.Type, Appointment: stop.AppointmentAt,
+		Arrived: avro.Some(arrive.OccurredAt), Departed: avro.Some(depart.OccurredAt),
+	}
 	evidence := slices.Sorted(slices.Values([]string{arrive.Reports[0].FactID, depart.Reports[0].FactID}))
 	for _, contract := range t.agreements(arrive.OccurredAt) {
 		ready := delivered + avro.Micros(contract.SettleS*1_000_000)
@@ -59,7 +62,7 @@ func (t *telling) detain(c Config, leg *avro.LoadView, stop *avro.Stop, delivere
 			next = min(next, ready)
 			continue
 		}
-		if line := t.detention(leg, stop, contract, visit); line != nil {
+		for _, line := range t.visited(leg, stop, contract, visit) {
 			line.FactIDs = evidence
 			wanted[line.ChargeID] = line
 		}
@@ -75,7 +78,7 @@ func (t *telling) detain(c Config, leg *avro.LoadView, stop *avro.Stop, delivere
 }
 
 // agreements are the contracts of the shipment's customer (receivable) and carrier (payable) in force at the service, the
-// highest version of each, that know detention.
+// highest version of each.
 func (t *telling) agreements(service avro.Micros) []*avro.Contract {
 	var out []*avro.Contract
 	for _, party := range t.parties() {
@@ -93,36 +96,43 @@ func (t *telling) agreements(service avro.Micros) []*avro.Contract {
 	return out
 }
 
-func (t *telling) detention(leg *avro.LoadView, stop *avro.Stop, c *avro.Contract, v contracts.Visit) *avro.Charge {
-	if !c.Detention.Ok {
-		return nil
+// visited is what a contract says of a visit: detention, and what that becomes. Where nothing is due, or nothing is agreed, there
+// is no line.
+func (t *telling) visited(leg *avro.LoadView, stop *avro.Stop, c *avro.Contract, v contracts.Occasion) []*avro.Charge {
+	var out []*avro.Charge
+	for _, rated := range contracts.Rate(c, &contracts.Job{Occasions: []contracts.Occasion{v}}) {
+		line := t.line(leg, stop, party{c.Direction, c.Party}, rated.Type, v.Arrived.V)
+		line.Currency, line.ContractID, line.ContractVersion, line.Clause = c.Currency, c.ContractID, c.Version, rated.Clause
+		switch rated.Outcome {
+		case contracts.Held:
+			out = append(out, held(line, rated.Reason))
+		case contracts.Due:
+			out = append(out, due(line, &rated, stop))
+		}
 	}
-	line := t.line(leg, stop, c.Direction, c.Party, v.Arrived)
-	line.Currency, line.ContractID, line.ContractVersion, line.Clause = c.Currency, c.ContractID, c.Version, c.Detention.V.Clause
-	amount, err := contracts.Detention(&c.Detention.V, c.Currency, v)
-	switch {
-	case err != nil:
-		return held(line, err.Error())
-	case amount.Minor == 0:
-		return nil
-	case len(stop.ShipmentIDs) > 1:
-		return held(line, fmt.Sprintf("%s would be due, but shipments %s share the stop and the contract does not say how to split it", money.Format(amount.Minor, c.Currency), strings.Join(stop.ShipmentIDs, ", ")))
+	return out
+}
+
+// due puts an amount on a line. A stop that several shipments share is held: its amount is not this one's alone.
+func due(line *avro.Charge, rated *contracts.Line, stop *avro.Stop) *avro.Charge {
+	if len(stop.ShipmentIDs) > 1 {
+		return held(line, fmt.Sprintf("%s would be due, but shipments %s share the stop and the contract does not say how to split it", money.Format(rated.Minor, rated.Currency), strings.Join(stop.ShipmentIDs, ", ")))
 	}
-	line.Unit, line.Quantity, line.Rate = "HUR", amount.Quantity, c.Detention.V.RatePerHour
-	line.AmountMinor, line.Arithmetic = amount.Minor, amount.Arithmetic
+	line.Unit, line.Quantity, line.Rate = contracts.Code(rated.Unit), rated.Quantity, rated.Rate
+	line.AmountMinor, line.Arithmetic = rated.Minor, rated.Arithmetic
 	return line
 }
 
 // uncontracted holds a charge where the customer has no contract at all and the vehicle was kept: never silence.
-func (t *telling) uncontracted(c Config, leg *avro.LoadView, stop *avro.Stop, v contracts.Visit) *avro.Charge {
-	dwell := v.Departed - v.Arrived
+func (t *telling) uncontracted(c Config, leg *avro.LoadView, stop *avro.Stop, v contracts.Occasion) *avro.Charge {
+	dwell := v.Departed.V - v.Arrived.V
 	if t.customer == "" || dwell <= avro.Micros(c.UncontractedDwell.Microseconds()) {
 		return nil
 	}
-	if slices.ContainsFunc(t.agreements(v.Arrived), func(c *avro.Contract) bool { return c.Direction == avro.DirectionReceivable }) {
+	if slices.ContainsFunc(t.agreements(v.Arrived.V), func(c *avro.Contract) bool { return c.Direction == avro.DirectionReceivable }) {
 		return nil
 	}
-	return held(t.line(leg, stop, avro.DirectionReceivable, t.customer, v.Arrived), fmt.Sprintf("customer %s has no contract in force on %s: send one, or end this with a zero-rate contract", t.customer, v.Arrived.Time().Format("2006-01-02")))
+	return held(t.line(leg, stop, party{avro.DirectionReceivable, t.customer}, avro.ChargeTypeDetention, v.Arrived.V), fmt.Sprintf("customer %s has no contract in force on %s: send one, or end this with a zero-rate contract", t.customer, v.Arrived.V.Time().Format("2006-01-02")))
 }
 
 func held(line *avro.Charge, why string) *avro.Charge {
@@ -130,11 +140,17 @@ func held(line *avro.Charge, why string) *avro.Charge {
 	return line
 }
 
-func (t *telling) line(leg *avro.LoadView, stop *avro.Stop, d avro.Direction, party string, service avro.Micros) *avro.Charge {
+// party is who pays us, or is paid.
+type party struct {
+	direction avro.Direction
+	id        string
+}
+
+func (t *telling) line(leg *avro.LoadView, stop *avro.Stop, p party, typ avro.ChargeType, service avro.Micros) *avro.Charge {
 	return &avro.Charge{
-		Tenant: t.tenant, Kind: avro.LineKindCharge, Type: avro.ChargeTypeDetention, Direction: d, ShipmentID: t.id.Value, LoadID: leg.LoadID,
-		StopSequence: avro.Some(stop.Sequence), Party: party, ServiceAt: service, Period: service.Time().Format("2006-01"),
-		ChargeID: facts.Hash("charge", t.tenant, "SHIPMENT", t.id.Issuer, t.id.Value, "DETENTION", leg.LoadID, fmt.Sprint(stop.Sequence), party, d.String()),
+		Tenant: t.tenant, Kind: avro.LineKindCharge, Type: typ, Direction: p.direction, ShipmentID: t.id.Value, LoadID: leg.LoadID,
+		StopSequence: avro.Some(stop.Sequence), Party: p.id, ServiceAt: service, Period: service.Time().Format("2006-01"),
+		ChargeID: facts.Hash("charge", t.tenant, "SHIPMENT", t.id.Issuer, t.id.Value, typ.String(), leg.LoadID, fmt.Sprint(stop.Sequence), p.id, p.direction.String()),
 	}
 }
 

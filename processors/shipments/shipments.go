@@ -70,7 +70,7 @@ func bind(b *stream.Binder) state {
 		charges:    stream.MapOf[avro.ChargeTold](b, "charge"),
 		views:      stream.MapOf[avro.Told](b, "view"),
 		timers:     b.Timers(),
-		contracts:  stream.TableOf[avro.Contract](b, "contract"),
+		contracts:  stream.TableOf[avro.Contract](b, "contract", stream.Migrated(2, beforeClauses)),
 		levels:     stream.TableOf[avro.ServiceLevel](b, "level"),
 		needs:      stream.IndexOf(b, "needs"),
 	}
@@ -108,6 +108,11 @@ func (c Config) onLoadView(_ context.Context, key string, ev stream.Event[avro.L
 	}
 	*st.loads.Edit(load) = ev.Value.Clone()
 	return c.tell(key, ev.Time, st)
+}
+
+// beforeClauses refuses contracts of the form that knew detention alone. No release kept any.
+func beforeClauses(from byte, _ []byte, _ avro.Record) error {
+	return fmt.Errorf("a contract of form %d, from before contracts had clauses: begin with an empty state and a new kafka.app, and send contracts anew", from)
 }
 
 // onContract takes in a contract version; the shipments of its party are swept.

@@ -53,6 +53,8 @@ var rules = []rule{
 
 	{pkg: "processors/stream", may: []string{"topics", "topics/fault", "avro"}, never: []string{kgo, viper}, loose: append(randomness, logging...)},
 	// The model reaches the contract because sets of facts and hops are kept in its stores.
+	// Contracts are written by people, in YAML, and read where they are checked: never by a stage.
+	{pkg: "processors/model/contracts/written", may: []string{"processors/model/...", "avro", yaml}, never: []string{kgo, module + "/processors/runtime"}, loose: append(randomness, logging...)},
 	{pkg: "processors/model/...", may: []string{"processors/model/...", "processors/stream", "topics", "topics/fault", "avro", decimals, geometry, sphere}, never: []string{kgo, module + "/processors/runtime"}, loose: randomness},
 	{pkg: "processors/state", may: []string{"processors/stream", "avro", "topics", "topics/fault", "github.com/cockroachdb/pebble/v2/..."}, never: []string{kgo}},
 	{pkg: "processors/runtime", may: []string{"processors/stream", "processors/state", "topics", "topics/fault", "topics/meter", "topics/wire", "avro", kafka, retries, "golang.org/x/sync/..."},

@@ -12,43 +12,57 @@ import (
 // RateScale is the scale of rates and quantities in the schemas.
 const RateScale = 4
 
-// minorDigits lists the currencies whose minor unit is not the hundredth (ISO 4217, list one).
-var minorDigits = map[string]int{
-	"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0, "UYI": 0, "VND": 0, "VUV": 0,
-	"XAF": 0, "XOF": 0, "XPF": 0, "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3, "CLF": 4, "UYW": 4,
+// Exact is a rate or quantity as a fraction.
+func Exact(v avro.Unscaled) *big.Rat { return big.NewRat(int64(v), 10_000) }
+
+// OfMinor is an amount of minor units as a fraction of major ones.
+func OfMinor(minor int64, currency string) *big.Rat {
+	return new(big.Rat).SetFrac(big.NewInt(minor), pow10(Digits(currency)))
 }
 
-// Digits is how many decimal digits a currency's minor unit has.
-func Digits(currency string) int {
-	if d, ok := minorDigits[currency]; ok {
-		return d
+// Default is how amounts of a currency are rounded where a contract says nothing: half up, to the minor unit.
+func Default(currency string) avro.Precision { return avro.Precision{Scale: int32(Digits(currency))} }
+
+// Round is x with at most p.Scale decimals.
+func Round(x *big.Rat, p avro.Precision) *big.Rat {
+	scale := pow10(int(p.Scale))
+	scaled := new(big.Int).Mul(x.Num(), scale)
+	return new(big.Rat).SetFrac(whole(scaled, x.Denom(), p.Mode), scale)
+}
+
+// whole is num/den, den above zero, as a whole number.
+func whole(num, den *big.Int, mode avro.MoneyRounding) *big.Int {
+	q, rest := new(big.Int).QuoRem(num, den, new(big.Int))
+	if !away(q, rest, den, mode) {
+		return q
 	}
-	return 2
+	return q.Add(q, big.NewInt(int64(num.Sign())))
 }
 
-// PerHour is rate × seconds/3600 in minor units, rounded half up: half a minor unit and more counts as one. It fails where
-// the amount does not fit 64 bits.
-func PerHour(rate avro.Unscaled, seconds int64, currency string) (int64, error) {
-	num := new(big.Int).Mul(big.NewInt(int64(rate)), big.NewInt(seconds))
-	num.Mul(num, pow10(Digits(currency)))
-	den := new(big.Int).Mul(big.NewInt(3600), pow10(RateScale))
-	q := halfUp(num, den)
+// away says whether the quotient q, cut towards zero, is one too near to it.
+func away(q, rest, den *big.Int, mode avro.MoneyRounding) bool {
+	half := new(big.Int).Abs(rest)
+	half.Lsh(half, 1)
+	switch mode {
+	case avro.MoneyRoundingDown:
+		return false
+	case avro.MoneyRoundingUp:
+		return rest.Sign() != 0
+	case avro.MoneyRoundingHalfEven:
+		return half.Cmp(den) > 0 || half.Cmp(den) == 0 && q.Bit(0) == 1
+	}
+	return half.Cmp(den) >= 0
+}
+
+// Minor is an amount of major units in minor ones, rounded. It fails where that does not fit 64 bits.
+func Minor(x *big.Rat, currency string, p avro.Precision) (int64, error) {
+	scaled := new(big.Rat).SetFrac(pow10(Digits(currency)), big.NewInt(1))
+	scaled.Mul(scaled, Round(x, p))
+	q := whole(scaled.Num(), scaled.Denom(), p.Mode)
 	if !q.IsInt64() {
-		return 0, fmt.Errorf("charge of %s %s an hour for %d s does not fit 64 bits: check the contract's rate", Decimal(rate), currency, seconds)
+		return 0, fmt.Errorf("an amount of %s %s does not fit 64 bits: check the contract's prices", x.FloatString(2), currency)
 	}
 	return q.Int64(), nil
-}
-
-// halfUp is num/den rounded to the nearest integer, halves away from zero.
-func halfUp(num, den *big.Int) *big.Int {
-	neg := num.Sign() < 0
-	n := new(big.Int).Abs(num)
-	n.Mul(n, big.NewInt(2)).Add(n, den)
-	q := n.Quo(n, new(big.Int).Mul(den, big.NewInt(2)))
-	if neg {
-		q.Neg(q)
-	}
-	return q
 }
 
 func pow10(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }
@@ -59,9 +73,20 @@ func Format(minor int64, currency string) string {
 }
 
 // Decimal writes a rate or quantity, without trailing zeros beyond two decimals.
-func Decimal(v avro.Unscaled) string {
-	s := point(int64(v), RateScale)
-	for strings.HasSuffix(s, "0") && len(s)-strings.IndexByte(s, '.') > 3 {
+func Decimal(v avro.Unscaled) string { return trimmed(point(int64(v), RateScale), 2) }
+
+// Number writes a fraction as an exact decimal, without trailing zeros beyond least decimals. Where it has no end it is a
+// fraction: 1/3.
+func Number(x *big.Rat, least int) string {
+	digits, exact := x.FloatPrec()
+	if !exact {
+		return x.String()
+	}
+	return x.FloatString(max(digits, least))
+}
+
+func trimmed(s string, least int) string {
+	for strings.HasSuffix(s, "0") && len(s)-strings.IndexByte(s, '.') > least+1 {
 		s = s[:len(s)-1]
 	}
 	return s
