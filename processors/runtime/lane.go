@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +27,8 @@ type lane struct {
 
 	protocol Protocol // of the group
 	tasks    map[place]*task
-	wanted   []place // assigned, waiting for their fence
+	wanted   []place         // assigned, waiting to be taken over
+	fenced   map[place]fence // of those, the ones whose fence is committed
 	pause    *backoff.ExponentialBackOff
 	sources  *sources
 	full     map[place]*full
@@ -36,6 +36,8 @@ type lane struct {
 	kill     context.CancelFunc // cuts the client off, as a crash would
 	given    atomic.Bool        // the group has assigned something, if only nothing
 	doubted  time.Time          // when it was last said that ticks moved no time
+
+	perRecord int // bytes that a record of the last cycle led to, its own included
 
 	mu    sync.Mutex
 	moves []move // what the group did since the last cycle, in order
@@ -55,7 +57,7 @@ type move struct {
 
 // lane runs a lane from joining the group to leaving it. It ends without error when ctx does.
 func (s *stage) lane(ctx context.Context) (err error) {
-	l := &lane{stage: s, counts: counts{Partitioner: Partitioner()}, tasks: map[place]*task{}, pause: newBackoff(), sources: newSources(s.cfg.Poison), full: map[place]*full{}}
+	l := &lane{stage: s, counts: counts{Partitioner: Partitioner()}, tasks: map[place]*task{}, fenced: map[place]fence{}, pause: newBackoff(), sources: newSources(s.cfg.Poison), full: map[place]*full{}}
 	if err := l.open(ctx); err != nil {
 		return err
 	}
@@ -272,7 +274,7 @@ func (l *lane) follow(m move) error {
 			return err
 		}
 	}
-	l.wanted = slices.DeleteFunc(l.wanted, func(p place) bool { return p == m.place })
+	l.forget(m.place)
 	l.sources.forget(m.place)
 	delete(l.full, m.place)
 	if !m.assigned {

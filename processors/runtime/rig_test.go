@@ -93,6 +93,8 @@ func countingWith(calls *atomic.Int64, snapshots bool) stream.Spec {
 			return out, fault.Poisonf("BAD", "told to")
 		case "oversize":
 			out.To(numbered, key, &avro.PartnerMessage{Payload: make([]byte, 2_000_000)})
+		case "large":
+			out.Records[0].Value.(*avro.PartnerMessage).Payload = make([]byte, largeBytes)
 		case "nothing":
 			out.To(numbered, key, (*avro.PartnerMessage)(nil))
 		case "everyone":
@@ -120,6 +122,9 @@ func countingWith(calls *atomic.Int64, snapshots bool) stream.Spec {
 		Inputs: []stream.Input[counted]{stream.On(onMessage)},
 	})
 }
+
+// largeBytes is how much the counting stage says of a record that tells it to say much.
+const largeBytes = 100_000
 
 // cluster is a Kafka with the tests' topics.
 type cluster struct {

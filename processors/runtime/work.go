@@ -43,7 +43,7 @@ type work struct {
 	topo    *topology
 	task    *task
 	records []*kgo.Record      // all of them, in order
-	bytes   int                // of what was read
+	bytes   int                // of what was read and said
 	out     []*kgo.Record      // what was said, dead letters among it
 	letters []string           // the reasons of the dead letters among it
 	ticks   int                // among the records
@@ -226,6 +226,7 @@ func (w *work) add(topic topics.Name, partition int32, key, value []byte) error 
 	if n := len(key) + len(value) + sizeOf(w.trace) + recordOverhead; n > w.cfg.MaxMessageBytes {
 		return fault.Poisonf("OVERSIZE", "what it leads to for %s is %d bytes long, the limit is %d", topic, n, w.cfg.MaxMessageBytes)
 	}
+	w.bytes += len(key) + len(value) + sizeOf(w.trace)
 	w.out = append(w.out, w.record(kgo.Record{Topic: string(topic), Partition: partition, Key: key, Value: value, Headers: w.trace}))
 	return nil
 }
