@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"slices"
@@ -94,7 +95,7 @@ func countingWith(calls *atomic.Int64, snapshots bool) stream.Spec {
 		case "oversize":
 			out.To(numbered, key, &avro.PartnerMessage{Payload: make([]byte, 2_000_000)})
 		case "large":
-			out.Records[0].Value.(*avro.PartnerMessage).Payload = make([]byte, largeBytes)
+			out.Records[0].Value.(*avro.PartnerMessage).Payload = large
 		case "nothing":
 			out.To(numbered, key, (*avro.PartnerMessage)(nil))
 		case "everyone":
@@ -125,6 +126,13 @@ func countingWith(calls *atomic.Int64, snapshots bool) stream.Spec {
 
 // largeBytes is how much the counting stage says of a record that tells it to say much.
 const largeBytes = 100_000
+
+// large does not become shorter by compression.
+var large = func() []byte {
+	b := make([]byte, largeBytes)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(b) // never fails
+	return b
+}()
 
 // cluster is a Kafka with the tests' topics.
 type cluster struct {

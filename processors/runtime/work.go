@@ -85,7 +85,7 @@ func (w *work) carefully(ctx context.Context, cause error) error {
 		return fault.Retry(fmt.Errorf("go back to the last snapshot, to leave out a record that spoilt the state: %w", cause))
 	}
 	w.task.Aborted()
-	w.task.Careful(w.cfg.MaxMessageBytes - recordOverhead)
+	w.task.Careful(w.limit(w.topo, w.changelog) - recordOverhead)
 	w.clear()
 	return w.each(ctx, w.records)
 }
@@ -180,7 +180,7 @@ func (w *work) sayOne(ctx context.Context, e stream.Emit) error {
 		if err := w.enclose(ctx, letter, e.Of); err != nil {
 			return err
 		}
-		wire.FitLetter(letter, w.cfg.MaxMessageBytes-recordOverhead-sizeOf(w.trace))
+		wire.FitLetter(letter, w.limit(w.topo, string(e.Topic))-recordOverhead-sizeOf(w.trace))
 		e.Key = string(wire.LetterKey([]byte(e.Key)))
 		w.letters = append(w.letters, letter.Reason)
 	}
@@ -223,8 +223,9 @@ func (w *work) enclose(ctx context.Context, letter *avro.DeadLetter, of avro.Rec
 
 // add refuses what no broker would take, while it can still be told whose fault it is.
 func (w *work) add(topic topics.Name, partition int32, key, value []byte) error {
-	if n := len(key) + len(value) + sizeOf(w.trace) + recordOverhead; n > w.cfg.MaxMessageBytes {
-		return fault.Poisonf("OVERSIZE", "what it leads to for %s is %d bytes long, the limit is %d", topic, n, w.cfg.MaxMessageBytes)
+	limit := w.limit(w.topo, string(topic))
+	if n := len(key) + len(value) + sizeOf(w.trace) + recordOverhead; n > limit {
+		return fault.Poisonf("OVERSIZE", "what it leads to for %s is %d bytes long, the limit is %d", topic, n, limit)
 	}
 	w.bytes += len(key) + len(value) + sizeOf(w.trace)
 	w.out = append(w.out, w.record(kgo.Record{Topic: string(topic), Partition: partition, Key: key, Value: value, Headers: w.trace}))
@@ -264,9 +265,10 @@ func (w *work) take() error {
 	if err != nil {
 		return err
 	}
+	limit := w.limit(w.topo, w.changelog)
 	for _, c := range changes {
-		if n := len(c.Key) + len(c.Value) + recordOverhead; n > w.cfg.MaxMessageBytes && !c.Derived {
-			err = fault.Poisonf("OVERSIZE", "what is remembered under %q is %d bytes long, the limit of the changelog is %d", c.Key, n, w.cfg.MaxMessageBytes)
+		if n := len(c.Key) + len(c.Value) + recordOverhead; n > limit && !c.Derived {
+			err = fault.Poisonf("OVERSIZE", "what is remembered under %q is %d bytes long, the limit of the changelog is %d", c.Key, n, limit)
 			if w.spec.Snapshots {
 				return fmt.Errorf("take a snapshot: %w: raise max.message.bytes of %s and runtime.max_message_bytes", err, w.changelog)
 			}
