@@ -66,7 +66,7 @@ func (t trial) brief(c contest) string {
 	unit := c.tables[0].unit
 	said := number(t[unit]) + " " + unit
 	if t[abortedToo] > 0 {
-		said += fmt.Sprintf(", %s %s", number(t[abortedToo]), abortedToo)
+		said += fmt.Sprintf(", %.0f %s", t[abortedToo], abortedToo)
 	}
 	return said
 }
