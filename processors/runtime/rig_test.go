@@ -295,7 +295,7 @@ func (k *cluster) read(t testing.TB, topic string) map[int32][]*kgo.Record {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience) // a broker may be down, and a transaction open for as long
 	defer cancel()
 	for len(left) > 0 {
 		fetches := client.PollFetches(ctx)

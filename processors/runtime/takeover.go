@@ -47,7 +47,7 @@ func (l *lane) takeOver(ctx context.Context) error {
 		return err
 	}
 	for at, next := range offsets {
-		t := &task{place: at, next: next}
+		t := &task{place: at, next: next, wary: l.warily()}
 		l.stage.tasks.Add(1)
 		l.restoring(ctx, t, l.fenced[at].offset)
 		l.tasks[at] = t
@@ -160,7 +160,7 @@ func (l *lane) gate(of []place, fences *receipts) *gate {
 func (l *lane) stateless(at place) (*task, error) {
 	st, err := l.spec.NewTask(stream.Nothing{})
 	l.stage.tasks.Add(1)
-	return &task{place: at, Task: st}, err
+	return &task{place: at, Task: st, wary: l.warily()}, err
 }
 
 // rewind takes a task that has no undoing but to restore to where the last commit left it, and lets the others go on meanwhile.

@@ -26,6 +26,7 @@ type task struct {
 	work         *work // of the cycle under way, or to be used again
 	next         int64 // inbox offset from which nothing is worked on and committed
 	hot          hot
+	wary         int       // so many records more are written down before they are worked on
 	careful      bool      // what is to be worked on next holds poison that leaves traces
 	led          time.Time // when somebody else's tick was last seen, of one who comes before us by name
 	snapshot     struct {
@@ -49,6 +50,7 @@ type work struct {
 	ticks   int                // among the records
 	dead    int                // records that died
 	full    *noRoom            // where the stage had none
+	deadly  bool               // one of them is not to be worked on again, in a replay either
 	trace   []kgo.RecordHeader // what is said next carries them
 	hops    []func(bool)       // of traces, under way
 	changes []stream.Change
@@ -64,7 +66,7 @@ func (w *work) clear() {
 	clear(w.out)
 	w.out, w.letters, w.arena, w.changes = w.out[:0], w.letters[:0], w.arena[:0], nil
 	w.bytes, w.next, w.sealed = 0, 0, false
-	w.ticks, w.dead, w.full = 0, 0, nil
+	w.ticks, w.dead, w.full, w.deadly = 0, 0, nil, false
 	w.arrive(false)
 }
 
@@ -97,10 +99,14 @@ func (w *work) each(ctx context.Context, records []*kgo.Record) error {
 	for i, r := range records {
 		w.follow(ctx, r, outside)
 		var err error
-		if i == next {
+		switch {
+		case w.task.wary > 0:
+			err = w.crumbs.over(w.spec.Name, r, func() error { return w.handle(ctx, r, emit) })
+			w.deadly = w.deadly || fault.Reason(err) == deadlyReason
+		case i == next:
 			next += stride(r)
 			err = w.weighed(ctx, r, emit, each)
-		} else {
+		default:
 			err = w.handle(ctx, r, emit)
 		}
 		if err == nil {
@@ -279,10 +285,11 @@ func (w *work) take() error {
 	return nil
 }
 
-// snapshotDue: after a time, after so many records, or when more is changed than memory should hold.
+// snapshotDue: after a time, after so many records, or when more is changed than memory should hold; and behind a deadly record, which a replay would
+// work on.
 func (w *work) snapshotDue(now time.Time) bool {
 	last := &w.task.snapshot
-	return w.task.Dirty() && (now.Sub(last.at) >= w.cfg.SnapshotInterval || last.records+len(w.records) >= w.cfg.SnapshotRecords ||
+	return w.deadly || w.task.Dirty() && (now.Sub(last.at) >= w.cfg.SnapshotInterval || last.records+len(w.records) >= w.cfg.SnapshotRecords ||
 		w.task.Held() > w.budget())
 }
 
@@ -320,6 +327,7 @@ func (w *work) behind() int64 { return w.records[len(w.records)-1].Offset + 1 }
 func (t *task) commit(w *work, now time.Time, changelog [16]byte) error {
 	t.Committed(w.budget())
 	t.next = w.behind()
+	t.wary = max(t.wary-len(w.records), 0)
 	t.snapshot.records += len(w.records)
 	if t.careful {
 		t.careful = false
