@@ -40,7 +40,8 @@ demo: tools build ## show the whole pipeline at work: a day of 50 vehicles and 2
 test: tools ## prove it: every rung of tests that this machine can run
 	@sh bench/rig/kafka.sh
 	@mkdir -p $(dir $(SUMMARY))
-	@go test -json -timeout 20m -skip '^TestChaos' $(TESTFLAGS) ./... | go run ./cmd/internal/rungs -summary $(SUMMARY)
+	@{ go test -json -timeout 20m -skip '^TestChaos' $(TESTFLAGS) ./...; \
+		go test -json -timeout 5m -tags synctests -run '^TestADayOfTimers$$' $(TESTFLAGS) ./processors/runtime; } | go run ./cmd/internal/rungs -summary $(SUMMARY)
 
 law: ## the law of convergence, with more seeds (SEEDS=300), and a thousand loads under all damages
 	$(call need,go,$(GO_IS))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"waybill/bench/rig"
+	"waybill/processors/runtime"
 )
 
 func TestMain(m *testing.M) {
@@ -189,5 +190,21 @@ func TestPositionsStandAndDrive(t *testing.T) {
 	}
 	if moved+stood < 178 || moved < 117 || stood < 57 {
 		t.Errorf("moved %d times, stood %d times", moved, stood)
+	}
+}
+
+// A transaction that was aborted and done again is told, and costs no run its tables; an engine that was rebuilt did something else.
+func TestAbortedTransactionsAreTold(t *testing.T) {
+	if err := well(runtime.Stats{In: 10, Aborts: 1}, 10); err != nil {
+		t.Errorf("refused: %v", err)
+	}
+	for _, s := range []runtime.Stats{{In: 9}, {In: 10, Rebuilds: 1}, {In: 10, DeadLetters: 1}} {
+		if well(s, 10) == nil {
+			t.Errorf("%+v is taken for well", s)
+		}
+	}
+	c := contest{tables: []layout{{unit: cpuMicros}}}
+	if got := (trial{cpuMicros: 2, abortedToo: 1}).brief(c); !strings.Contains(got, "1 aborted transactions") {
+		t.Errorf("progress says %q and nothing of what was aborted", got)
 	}
 }

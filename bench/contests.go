@@ -64,5 +64,9 @@ func listed() string {
 // brief is a trial as progress shows it: the first quantity of the contest's tables.
 func (t trial) brief(c contest) string {
 	unit := c.tables[0].unit
-	return number(t[unit]) + " " + unit
+	said := number(t[unit]) + " " + unit
+	if t[abortedToo] > 0 {
+		said += fmt.Sprintf(", %.0f %s", t[abortedToo], abortedToo)
+	}
+	return said
 }

@@ -32,7 +32,7 @@ func liveContests() []contest {
 			contestants: []contestant{{whoLivePoll, "livepoll", liveDrive(false)}, {whoSnapshots, "live", liveDrive(true)}, {whoChangelog, "live", liveDrive(false)}},
 			tables: []layout{{
 				held: name, title: fmt.Sprintf("%s devices at 1 Hz through track, exactly once, commits every 100 ms, on %s, CPU of the consuming process", number(devices), kafka),
-				unit: cpuMicros, base: whoLivePoll, beside: []string{rate, allocs, changelogBytes, perCommit},
+				unit: cpuMicros, base: whoLivePoll, beside: []string{rate, allocs, changelogBytes, perCommit, abortedToo},
 			}},
 		}
 	}
@@ -99,6 +99,7 @@ func livePart(ctx context.Context, o order, m *meter) (trial, error) {
 	return trial{
 		changelogBytes: float64(written.bytes.Load()) / float64(o.Records),
 		perCommit:      float64(s.In-before.In) / float64(s.Commits-before.Commits),
+		abortedToo:     float64(s.Aborts),
 	}, nil
 }
 

@@ -24,7 +24,7 @@ func modeContests() []contest {
 			contestants: []contestant{{whoLeast, "relay", relayBacklog(runtime.AtLeastOnce)}, {whoOnce, "relay", relayBacklog(runtime.ExactlyOnce)}},
 			tables: []layout{{
 				held: name, title: "A record in, its key's state changed, a record out, on " + kafka + ", CPU of the stage's process",
-				unit: cpuMicros, base: whoLeast, beside: []string{rate, allocs, allocBytes, perCommit},
+				unit: cpuMicros, base: whoLeast, beside: []string{rate, allocs, allocBytes, perCommit, abortedToo},
 			}},
 		}
 	}

@@ -240,7 +240,7 @@ func remove(ctx context.Context, adm *kadm.Client, o order) (taken int, err erro
 	}
 	gone := said.Offsets()
 	committed.Each(func(c kadm.OffsetResponse) {
-		if c.At >= 0 {
+		if c.At >= 0 && c.Topic == string(liveTrack(true).Inboxes[0].Name) {
 			taken += int(c.At)
 			gone.Add(c.Offset)
 		}

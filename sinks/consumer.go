@@ -118,10 +118,11 @@ func (c *Consumer) retry(ctx context.Context, what string, f func() error) error
 	return err
 }
 
-// classified marks a Kafka error as retryable unless the broker says that it is about us.
+// classified marks a Kafka error as retryable unless the broker says that it is about us. A login that is refused may be mended
+// by others, as a password that is being changed is: the stages wait for that too.
 func classified(err error) error {
 	for _, ours := range []error{
-		kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.SaslAuthenticationFailed,
+		kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed,
 		kerr.OffsetOutOfRange, kerr.OffsetMetadataTooLarge, kerr.InvalidGroupID, kerr.FencedInstanceID, kerr.MessageTooLarge,
 	} {
 		if errors.Is(err, ours) {

@@ -16,6 +16,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// apacheLog is the environment's word for how much the brokers log into kafka.log of their folders: WARN, or INFO, or DEBUG.
+const apacheLog = "WAYBILL_KAFKA_LOG"
+
 // ErrNoApacheKafka is wrapped where Apache Kafka or the JDK to run it is missing.
 var ErrNoApacheKafka = errors.New("there is no Apache Kafka here: run `make tools` with a JDK 17 and Maven installed")
 
@@ -63,7 +66,7 @@ func StartApacheCluster(ctx context.Context, dir string, o ApacheOptions) (*Apac
 	var voters []string
 	for i := range o.Brokers {
 		n := &apacheNode{
-			id: i + 1, java: java, classpath: filepath.Join(lib, "*"), heapMB: o.HeapMB, dir: filepath.Join(dir, fmt.Sprint("broker-", i+1)),
+			id: i + 1, java: java, classpath: filepath.Join(lib, "*"), heapMB: o.HeapMB, level: cmp.Or(os.Getenv(apacheLog), "WARN"), dir: filepath.Join(dir, fmt.Sprint("broker-", i+1)),
 			broker: fmt.Sprintf("%s:%d", o.Host, ports[3*i]), controller: fmt.Sprintf("%s:%d", o.Host, ports[3*i+1]),
 			door: fmt.Sprintf("%s:%d", o.Host, ports[3*i+2]), protocol: o.Door, doorConfig: o.DoorConfig,
 		}

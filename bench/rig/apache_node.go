@@ -16,6 +16,7 @@ type apacheNode struct {
 	id                 int
 	java, classpath    string
 	heapMB             int
+	level              string // of its log
 	dir                string
 	broker, controller string // host:port
 	door, protocol     string // of the second listener
@@ -63,7 +64,7 @@ func (n *apacheNode) start(ctx context.Context) error {
 		return fmt.Errorf("open Kafka's log: %w", err)
 	}
 	defer log.Close() // the broker has its own descriptor of it
-	cmd := n.jvm("kafka.Kafka", n.config())
+	cmd := n.jvm("-Dorg.apache.logging.log4j.level="+n.level, "kafka.Kafka", n.config())
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start Kafka: %w", err)

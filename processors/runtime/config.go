@@ -23,7 +23,7 @@ type Config struct {
 
 	CommitInterval     time.Duration // longest cycle; what is said becomes visible so much later
 	CycleRecords       int           // most records of a cycle
-	CycleBytes         int           // most bytes of a cycle, give or take one fetch
+	CycleBytes         int           // most bytes that a cycle reads and says, about
 	SessionTimeout     time.Duration // a dead instance's partitions stand still for so long
 	RebalanceTimeout   time.Duration // longest wait for members during a rebalance
 	TransactionTimeout time.Duration // above both: a shorter one fences healthy members
@@ -76,7 +76,7 @@ func (c Config) Validate() error {
 	refuse(c.TransactionTimeout <= max(c.SessionTimeout, c.RebalanceTimeout),
 		"transaction timeout %s: want more than session timeout %s and rebalance timeout %s, or healthy members are fenced", c.TransactionTimeout, c.SessionTimeout, c.RebalanceTimeout)
 	refuse(c.DrainTimeout <= 0, "drain timeout %s: want more than 0", c.DrainTimeout)
-	refuse(c.MaxMessageBytes <= recordOverhead, "max message bytes %d: want more than %d", c.MaxMessageBytes, recordOverhead)
+	refuse(c.MaxMessageBytes < leastMessage, "max message bytes %d: want %d or more: a dead letter may need so many", c.MaxMessageBytes, leastMessage)
 	refuse(c.CacheBytes < 0, "cache bytes %d: want 0 or more", c.CacheBytes)
 	refuse(c.HotBytes < 0, "hot bytes %d: want 0 or more", c.HotBytes)
 	refuse(c.SnapshotInterval <= 0, "snapshot interval %s: want more than 0", c.SnapshotInterval)

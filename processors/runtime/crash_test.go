@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"waybill/processors/state"
@@ -332,6 +331,8 @@ func (k *cluster) committed(t *testing.T) map[int32]int64 {
 		t.Fatal(err)
 	}
 	out := map[int32]int64{}
-	offsets.Each(func(o kadm.OffsetResponse) { out[o.Partition] = o.At })
+	for p, o := range offsets[string(inbox.Name)] {
+		out[p] = o.At
+	}
 	return out
 }

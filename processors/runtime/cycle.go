@@ -19,7 +19,7 @@ import (
 type cycle struct {
 	works   []*work // one a task that has read something, in order of their places
 	records int
-	bytes   int
+	bytes   int   // read and said
 	cause   error // why it must not be committed
 	noted   bool  // its changes are on their way to the changelog
 }
@@ -41,7 +41,7 @@ func (l *lane) read(ctx context.Context) (*cycle, error) {
 	defer cancel()
 	c := &cycle{}
 	for until.Err() == nil && !c.full(l.cfg) && c.cause == nil {
-		batches, err := l.poll(until, l.most(min(l.cfg.CycleRecords-c.records, pollRecords)))
+		batches, err := l.poll(until, l.most(l.room(c)))
 		if err != nil {
 			return c, err
 		}
@@ -55,6 +55,16 @@ func (l *lane) read(ctx context.Context) (*cycle, error) {
 
 // pollRecords is the most that is read at once: between two polls the clock is looked at.
 const pollRecords = 5000
+
+// room is how many records more the cycle may hold. A handler says much or little of a record: that this record leads to as much as the last
+// did is the best guess, and what is read is worked on and said in one transaction, however much it is.
+func (l *lane) room(c *cycle) int {
+	n := min(l.cfg.CycleRecords-c.records, pollRecords)
+	if l.perRecord > 0 {
+		n = min(n, (l.cfg.CycleBytes-c.bytes)/l.perRecord)
+	}
+	return max(n, 1)
+}
 
 func (l *lane) poll(ctx context.Context, most int) ([]batch, error) {
 	fetches := l.sess.PollRecords(ctx, most)
@@ -73,7 +83,7 @@ func (l *lane) poll(ctx context.Context, most int) ([]batch, error) {
 		}
 		batches = append(batches, batch{at, p.Records})
 	})
-	return batches, nil
+	return l.ahead(batches), nil
 }
 
 func (p place) compare(q place) int {
@@ -117,6 +127,9 @@ func (l *lane) work(ctx context.Context, c *cycle, batches []batch) {
 	c.bytes = 0
 	for _, w := range c.works {
 		c.bytes += w.bytes
+	}
+	if c.records > 0 {
+		l.perRecord = c.bytes / c.records
 	}
 	c.cause = errors.Join(fatalFirst(errs)...)
 }

@@ -1,3 +1,8 @@
+//go:build synctests
+
+// The tag is the Kafka client's: with it its locks are channels. In a bubble of virtual time a goroutine that waits for a lock is taken to be at work, so
+// that time stands still; whoever holds the lock meanwhile waits for time to pass, and the test hung now and then.
+
 package runtime
 
 import (

@@ -56,12 +56,12 @@ func TestFaultsOnApacheKafka(t *testing.T) {
 
 // apacheVenue is a cluster of real brokers.
 func apacheVenue(k *rig.ApacheKafka, brokers int) venue {
-	v := venue{brokers: k.Brokers(), replicas: int16(brokers), compact: rollSegments, tested: &faultCount{}}
+	v := venue{brokers: k.Brokers(), replicas: int16(brokers), offsetsLog: true, compact: rollSegments, tested: &faultCount{}}
 	if brokers == 1 {
 		return v
 	}
-	var one sync.Mutex // of three brokers two must be up and in sync, and moves are for all to see before the next
-	v.forgetful = true
+	var one sync.RWMutex // of three brokers two must be up and in sync, and moves are for all to see before the next
+	v.calm = one.RLocker()
 	v.moveLeaders = func(ctx context.Context, topics ...string) error {
 		one.Lock()
 		defer one.Unlock()
@@ -89,6 +89,19 @@ func apacheVenue(k *rig.ApacheKafka, brokers int) venue {
 		}
 		return k.InSync(ctx)
 	}
+	v.backAtOnce = func(ctx context.Context, down func()) error {
+		one.Lock()
+		defer one.Unlock()
+		next = (next + 1) % brokers
+		k.Kill(next)
+		down()
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		if err := k.Start(ctx, next); err != nil {
+			return err
+		}
+		return k.InSync(ctx)
+	}
 	return v
 }
 
@@ -105,7 +118,7 @@ func TestFaultsOnThreeBrokers(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = k.Stop() })
 	v := apacheVenue(k, 3)
-	takes := []string{"coordinator moves", "leaders move", "broker restarts"}
+	takes := []string{"coordinator moves", "leaders move", "broker restarts", "broker back at once"}
 	several := slices.DeleteFunc(cells(2), func(c cell) bool { return !slices.Contains(takes, c.cross) })
 	playAll(t, "Apache Kafka, three brokers", several, v, func(*testing.T) venue { return v })
 }

@@ -33,7 +33,7 @@ var faultPoints = []string{
 var faultCrosses = []string{
 	"restart", "restart, disk complete", "empty disk", "stale disk", "future disk", "twice",
 	"zombie wakes early", "zombie wakes late", "session expires", "evicted", "fenced by a twin",
-	"lost reply, short", "lost reply, long", "coordinator moves", "leaders move", "broker restarts",
+	"lost reply, short", "lost reply, long", "coordinator moves", "leaders move", "broker restarts", "broker back at once",
 	"scale out and in", "moved meanwhile", "compacted", "schema change",
 }
 
@@ -142,6 +142,8 @@ func (c cell) plays(v venue) bool {
 		return v.moveLeaders != nil
 	case "broker restarts":
 		return v.restart != nil
+	case "broker back at once":
+		return v.backAtOnce != nil
 	}
 	return true
 }
@@ -261,6 +263,8 @@ func (r *run) goesOn(c cell, a order) {
 		k.tell("go")
 	case "broker restarts":
 		check(r.venue.restart(ctx, func() { k.tell("go") }))
+	case "broker back at once":
+		check(r.venue.backAtOnce(ctx, func() { k.tell("go") }))
 	case "scale out and in", "moved meanwhile":
 		other := r.start(order{Instance: "c"})
 		if c.cross == "moved meanwhile" { // it is undone, for what moved and for what stays

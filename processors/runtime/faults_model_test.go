@@ -68,7 +68,7 @@ func (a alarms) remember(in map[string]string) {
 
 // dies says which messages become dead letters whatever the stage.
 func dies(m *avro.PartnerMessage) bool {
-	return m.Format == toPoison || m.Format == toPanic || m.Format == toOversize
+	return m.Format == toPoison || m.Format == toKill || m.Format == toPanic || m.Format == toOversize
 }
 
 // everyoneToo adds what a message wants every partition told.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,9 +29,12 @@ type venue struct {
 	replicas int16
 	tested   *faultCount
 
-	// A coordinator that has just taken over may for a moment tell of older offsets than were committed: those that it knew to be
-	// replicated when it was a follower. Whether offsets go back is not looked at, then; what that would do to outputs and state is.
-	forgetful bool
+	offsetsLog bool // what groups committed is read from the brokers' own log of it: there is one
+
+	// backAtOnce is restart with a broker that is back before the others have forgotten it. nil: there is one broker.
+	backAtOnce func(ctx context.Context, down func()) error
+
+	calm sync.Locker // keeps other runs from doing anything to the brokers; nil: there are none
 
 	moveLeaders      func(ctx context.Context, topics ...string) error // nil: there is one broker
 	moveCoordinators func(ctx context.Context) error                   // nil: there is one broker
@@ -59,6 +63,9 @@ type run struct {
 	offsets   *offsetWatch
 }
 
+// keepEnv names a folder in which instances leave their logs and disks; the topics of a run that failed are kept, then.
+const keepEnv = "RUNTIME_TEST_KEEP"
+
 var runs struct {
 	sync.Mutex
 	n int
@@ -78,6 +85,10 @@ func newRun(t *testing.T, v venue, p Protocol, s subject, seed uint64, compactin
 		clock: time.Now().Add(-48 * time.Hour).Truncate(time.Second), compacted: compacting,
 	}
 	r.protocol = p
+	if v.calm != nil {
+		v.calm.Lock()
+		defer v.calm.Unlock()
+	}
 	ctx := t.Context()
 	for _, topic := range r.all() {
 		config := map[string]*string{}
@@ -87,7 +98,8 @@ func newRun(t *testing.T, v venue, p Protocol, s subject, seed uint64, compactin
 				config["segment.ms"], config["min.cleanable.dirty.ratio"] = kadm.StringPtr("100"), kadm.StringPtr("0.01")
 			}
 		}
-		if _, err := r.adm.CreateTopic(ctx, topic.Partitions, v.replicas, config, string(topic.Name)); err != nil {
+		// It is there already where a broker died before it had said so, and was asked again.
+		if _, err := r.adm.CreateTopic(ctx, topic.Partitions, v.replicas, config, string(topic.Name)); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 			t.Fatal(err)
 		}
 	}
@@ -101,10 +113,22 @@ func newRun(t *testing.T, v venue, p Protocol, s subject, seed uint64, compactin
 		ends, err := r.adm.ListEndOffsets(ctx, known...)
 		return err == nil && ends.Error() == nil && len(ends) == len(known)
 	})
+	if keep := os.Getenv(keepEnv); keep != "" {
+		r.folder = filepath.Join(keep, app)
+		if err := os.MkdirAll(r.folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Cleanup(func() { // a broker with thousands of partitions is slow
+		if os.Getenv(keepEnv) != "" && t.Failed() {
+			t.Logf("%s is kept", app)
+			return
+		}
 		_, _ = r.adm.DeleteTopics(context.Background(), names...)
 	})
-	r.offsets = watchOffsets(t, r.adm, r.group(), v.forgetful)
+	if !v.offsetsLog {
+		r.offsets = watchOffsets(t, r.adm, r.group())
+	}
 	return r
 }
 
@@ -132,20 +156,21 @@ type offsetWatch struct {
 	done chan struct{}
 }
 
-func watchOffsets(t *testing.T, adm *kadm.Client, group string, forgetful bool) *offsetWatch {
+func watchOffsets(t *testing.T, adm *kadm.Client, group string) *offsetWatch {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &offsetWatch{stop: cancel, done: make(chan struct{})}
 	go func() { // waited for by end
 		defer close(w.done)
-		last := map[int32]int64{}
+		last := map[place]int64{}
 		for ctx.Err() == nil {
 			committed, err := adm.FetchOffsets(ctx, group)
 			if err == nil { // else a broker is down, or the group not there yet
 				committed.Each(func(o kadm.OffsetResponse) {
-					if o.Err == nil && o.At < last[o.Partition] && !forgetful {
-						t.Errorf("the committed offset of partition %d went back from %d to %d", o.Partition, last[o.Partition], o.At)
+					at := place{o.Topic, o.Partition}
+					if o.Err == nil && o.At < last[at] {
+						t.Errorf("the committed offset of %s/%d went back from %d to %d", o.Topic, o.Partition, last[at], o.At)
 					}
-					last[o.Partition] = max(last[o.Partition], o.At)
+					last[at] = max(last[at], o.At)
 				})
 			}
 			sleep(ctx, 30*time.Millisecond)
@@ -343,15 +368,31 @@ func (r *run) finish() {
 	r.load(150)
 	r.clock = r.clock.Add(time.Hour)
 	r.produce(r.t, r.ticks()...)
-	r.load(30) // state and timers to be found on the disks
+	r.end()
+	if r.offsets != nil {
+		r.offsets.end()
+	} else {
+		r.neverBack()
+	}
+	if !r.t.Failed() {
+		r.check()
+	}
+}
+
+// end ends the instances when all is done, with state and timers to be found on the disks. No broker is lost meanwhile: an
+// instance that is stopped while it finds its way back leaves on its disk what was flushed before.
+func (r *run) end() {
+	r.t.Helper()
+	if r.venue.calm != nil {
+		r.venue.calm.Lock()
+		defer r.venue.calm.Unlock()
+	}
+	r.load(30)
+	r.produce(r.t, r.ticks()...) // each partition has something to do
 	r.quiet()
 	for _, k := range r.kids {
 		if k.alive {
 			k.stop()
 		}
-	}
-	r.offsets.end()
-	if !r.t.Failed() {
-		r.check()
 	}
 }

@@ -58,6 +58,7 @@ func subjectOf(name string) subject {
 // What the load tells a stage to do, in a message's Format.
 const (
 	toPoison   = "poison"   // die, having changed state
+	toKill     = "kill"     // end the process without a word
 	toPanic    = "panic"    // the same by panicking
 	toOversize = "oversize" // say more than any broker takes
 	toEveryone = "everyone" // tell every partition
@@ -66,6 +67,8 @@ const (
 // obey does what a message tells a stage to do after its own work.
 func obey(out *stream.Emits, n runTopics, key string, m *avro.PartnerMessage) error {
 	switch m.Format {
+	case toKill:
+		die()
 	case toPoison:
 		return fault.Poisonf("BAD", "told to")
 	case toPanic:

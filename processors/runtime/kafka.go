@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"waybill/topics/fault"
+	"waybill/topics/wire"
 )
 
 // explicit is what kgo.Record.Partition holds for "by the hash of the key".
@@ -14,6 +15,9 @@ const byKey = -1
 
 // recordOverhead is room for what a batch and a record need beside key, value and headers.
 const recordOverhead = 256
+
+// leastMessage is what a record may be long at least: a dead letter that cannot be written would hold up its partition for ever.
+const leastMessage = wire.LongestLetter + maxTrace + recordOverhead
 
 // Partitioner sends a record where its Partition says, and by murmur2 of its key, as Kafka's own clients do, where that is
 // negative. It is for clients that write changelogs, broadcasts and ticks.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +27,8 @@ type lane struct {
 
 	protocol Protocol // of the group
 	tasks    map[place]*task
-	wanted   []place // assigned, waiting for their fence
+	wanted   []place         // assigned, waiting to be taken over
+	fenced   map[place]fence // of those, the ones whose fence is committed
 	pause    *backoff.ExponentialBackOff
 	sources  *sources
 	full     map[place]*full
@@ -36,6 +36,8 @@ type lane struct {
 	kill     context.CancelFunc // cuts the client off, as a crash would
 	given    atomic.Bool        // the group has assigned something, if only nothing
 	doubted  time.Time          // when it was last said that ticks moved no time
+
+	perRecord int // bytes that a record of the last cycle led to, its own included
 
 	mu    sync.Mutex
 	moves []move // what the group did since the last cycle, in order
@@ -55,7 +57,7 @@ type move struct {
 
 // lane runs a lane from joining the group to leaving it. It ends without error when ctx does.
 func (s *stage) lane(ctx context.Context) (err error) {
-	l := &lane{stage: s, counts: counts{Partitioner: Partitioner()}, tasks: map[place]*task{}, pause: newBackoff(), sources: newSources(s.cfg.Poison), full: map[place]*full{}}
+	l := &lane{stage: s, counts: counts{Partitioner: Partitioner()}, tasks: map[place]*task{}, fenced: map[place]fence{}, pause: newBackoff(), sources: newSources(s.cfg.Poison), full: map[place]*full{}}
 	if err := l.open(ctx); err != nil {
 		return err
 	}
@@ -123,6 +125,9 @@ func (l *lane) finish(ctx context.Context) (context.Context, context.CancelFunc)
 }
 
 func (l *lane) open(ctx context.Context) error {
+	if err := l.look(ctx); err != nil {
+		return err
+	}
 	// The client outlives ctx: its cycle is to be finished and its group to be left.
 	client, kill := context.WithCancel(context.WithoutCancel(ctx))
 	l.kill = kill
@@ -132,19 +137,25 @@ func (l *lane) open(ctx context.Context) error {
 		return err
 	}
 	l.sess, l.adm = sess, kadm.NewClient(sess.Client())
-	l.topo, err = l.topology(ctx, l.adm)
-	if err == nil {
-		err = l.sameTopics(l.topo)
-	}
-	if err == nil {
-		err = l.succeed(ctx)
-	}
-	if err != nil {
+	if err := l.succeed(ctx); err != nil {
 		return errors.Join(err, l.close(err))
 	}
 	l.trouble.opened, l.trouble.amiss = true, time.Time{}
 	l.counts.expect(l.topo)
 	return nil
+}
+
+// look asks for the stage's topics, by a client of its own: the lane's has to know what they take.
+func (l *lane) look(ctx context.Context) error {
+	client, err := kgo.NewClient(l.clientOptions()...)
+	if err != nil {
+		return fmt.Errorf("make Kafka client: %w", err)
+	}
+	defer client.Close()
+	if l.topo, err = l.topology(ctx, kadm.NewClient(client)); err != nil {
+		return err
+	}
+	return l.sameTopics(l.topo)
 }
 
 // member makes the lane's client, which joins the group as soon as it knows the inboxes.
@@ -170,7 +181,7 @@ func (l *lane) member(ctx context.Context, opts ...kgo.Opt) (*session, error) {
 		kgo.FetchMaxWait(200*time.Millisecond),
 		kgo.RecordPartitioner(&l.counts),
 		kgo.ProducerLinger(0),
-		kgo.ProducerBatchMaxBytes(int32(l.cfg.MaxMessageBytes)),
+		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 { return int32(l.limit(&l.topo, topic)) }), // of a batch, too
 		kgo.OnPartitionsAssigned(l.assigned),
 		kgo.OnPartitionsRevoked(l.taken),
 		kgo.OnPartitionsLost(l.taken),
@@ -272,7 +283,7 @@ func (l *lane) follow(m move) error {
 			return err
 		}
 	}
-	l.wanted = slices.DeleteFunc(l.wanted, func(p place) bool { return p == m.place })
+	l.forget(m.place)
 	l.sources.forget(m.place)
 	delete(l.full, m.place)
 	if !m.assigned {
@@ -341,6 +352,8 @@ func (l *lane) again(cause error) error {
 		return cause
 	case errors.Is(cause, kerr.UnknownTopicID), errors.Is(cause, kerr.UnknownTopicOrPartition):
 		return cause // the client holds on to the topic that was: another one must look again
+	case errors.Is(cause, kerr.MessageTooLarge):
+		return cause // the topic's limit was lowered meanwhile: another lane asks for it
 	}
 	l.rest = l.pause.NextBackOff()
 	l.failed("cycle undone, trying again", cause, l.rest)

@@ -25,7 +25,7 @@ func (r *restore) replay(ctx context.Context, adm *kadm.Client) error {
 	r.seen.total += max(r.next-from, 0)
 	for {
 		if r.careful {
-			r.task.Careful(r.cfg.MaxMessageBytes - recordOverhead)
+			r.task.Careful(r.limit(r.topo, r.changelog) - recordOverhead)
 		}
 		var scratch wire.Scratch
 		unheard := r.unheard(ctx)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"slices"
@@ -93,6 +94,8 @@ func countingWith(calls *atomic.Int64, snapshots bool) stream.Spec {
 			return out, fault.Poisonf("BAD", "told to")
 		case "oversize":
 			out.To(numbered, key, &avro.PartnerMessage{Payload: make([]byte, 2_000_000)})
+		case "large":
+			out.Records[0].Value.(*avro.PartnerMessage).Payload = large
 		case "nothing":
 			out.To(numbered, key, (*avro.PartnerMessage)(nil))
 		case "everyone":
@@ -120,6 +123,16 @@ func countingWith(calls *atomic.Int64, snapshots bool) stream.Spec {
 		Inputs: []stream.Input[counted]{stream.On(onMessage)},
 	})
 }
+
+// largeBytes is how much the counting stage says of a record that tells it to say much.
+const largeBytes = 100_000
+
+// large does not become shorter by compression.
+var large = func() []byte {
+	b := make([]byte, largeBytes)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(b) // never fails
+	return b
+}()
 
 // cluster is a Kafka with the tests' topics.
 type cluster struct {
@@ -282,7 +295,7 @@ func (k *cluster) read(t testing.TB, topic string) map[int32][]*kgo.Record {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience) // a broker may be down, and a transaction open for as long
 	defer cancel()
 	for len(left) > 0 {
 		fetches := client.PollFetches(ctx)

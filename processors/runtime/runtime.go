@@ -89,6 +89,7 @@ type stage struct {
 	spec    stream.Spec
 	log     *slog.Logger
 	disk    *state.Disk
+	crumbs  *crumbs
 	stats   counters
 	trouble trouble
 	tasks   *atomic.Int64 // open in all stages of the process
@@ -129,15 +130,24 @@ func New(cfg Config, deps Deps, specs ...stream.Spec) (*Engine, error) {
 
 // Run runs all stages until ctx ends or one of them meets a fatal error, which ends the others too. When ctx ends each stage
 // finishes and commits its cycle, then leaves its group; the error is nil.
-func (e *Engine) Run(ctx context.Context) error {
+func (e *Engine) Run(ctx context.Context) (err error) {
 	disk, err := state.NewDisk(e.cfg.StateDir, e.cfg.CacheBytes, e.deps.Log)
 	if err != nil {
 		return err
 	}
 	defer disk.Close()
+	crumbs, err := openCrumbs(e.cfg.StateDir, e.deps.Log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if !errors.Is(err, errCrashed) {
+			err = errors.Join(err, crumbs.close())
+		}
+	}()
 	group, ctx := errgroup.WithContext(ctx)
 	for _, s := range e.stages {
-		s.disk = disk
+		s.disk, s.crumbs = disk, crumbs
 		group.Go(func() error { return s.run(ctx) })
 	}
 	return group.Wait()

@@ -8,9 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"waybill/avro"
 	"waybill/processors/stream"
@@ -41,35 +39,60 @@ func (l *lane) takeOver(ctx context.Context) error {
 	if err != nil || len(wanted) == 0 {
 		return err
 	}
-	offsets, err := l.stableOffsets(ctx, wanted)
-	if err != nil || len(offsets) == 0 {
+	if err := l.fenceAll(ctx, wanted); err != nil {
+		return err
+	}
+	offsets, err := l.believed(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	for at, next := range offsets {
+		t := &task{place: at, next: next, wary: l.warily()}
+		l.stage.tasks.Add(1)
+		l.restoring(ctx, t, l.fenced[at].offset)
+		l.tasks[at] = t
+		l.forget(at)
+	}
+	l.stats.tasks.Store(int64(len(l.tasks)))
+	return nil
+}
+
+// forget ends what there is to do for a place that is taken over or gone.
+func (l *lane) forget(at place) {
+	delete(l.fenced, at)
+	l.wanted = slices.DeleteFunc(l.wanted, func(p place) bool { return p == at })
+}
+
+// fenceAll writes the fences that are not there yet, once no transaction of a predecessor is open over the places' offsets.
+func (l *lane) fenceAll(ctx context.Context, wanted []place) error {
+	wanted = slices.DeleteFunc(slices.Clone(wanted), func(at place) bool { _, ok := l.fenced[at]; return ok })
+	if len(wanted) == 0 {
+		return nil
+	}
+	told, err := l.told(ctx, wanted)
+	if err != nil || len(told) == 0 {
 		return err // none is stable yet: a predecessor's transaction is about to end
 	}
-	if err := l.remembered(ctx, offsets); err != nil {
+	if err := l.remembered(ctx, told); err != nil {
 		return err
 	}
-	fences, err := l.fence(ctx, offsets)
+	fences, err := l.fence(ctx, slices.SortedFunc(maps.Keys(told), place.compare))
 	if err != nil || fences == nil {
 		return err
+	}
+	for at := range told {
+		l.fenced[at] = fence{offset: fences.next(place{l.changelog, at.partition}) - 1, since: time.Now()}
 	}
 	if l.crashes("fenced") {
 		return errCrashed
 	}
-	for at := range offsets {
-		t := &task{place: at, next: offsets[at]}
-		l.stage.tasks.Add(1)
-		l.restoring(ctx, t, fences.next(place{l.changelog, at.partition})-1)
-		l.tasks[at] = t
-		l.wanted = slices.DeleteFunc(l.wanted, func(p place) bool { return p == at })
-	}
-	l.stats.tasks.Store(int64(len(l.tasks)))
 	return nil
 }
 
 // remembered refuses a changelog that was made anew. Before the group's offset of a partition is first committed there is a fence
 // in its changelog; where there never was a record and the offset is behind the beginning, state is lost, and to go on without it
 // would say again what was said, and charge again what was charged.
-func (l *lane) remembered(ctx context.Context, offsets map[place]int64) error {
+func (l *lane) remembered(ctx context.Context, told map[place]position) error {
 	inbox := string(l.spec.Inboxes[0].Name)
 	ends, err := l.adm.ListEndOffsets(ctx, l.changelog)
 	if err == nil {
@@ -85,24 +108,24 @@ func (l *lane) remembered(ctx context.Context, offsets map[place]int64) error {
 	if err != nil {
 		return kafka(fmt.Errorf("list start offsets of %s: %w", inbox, err))
 	}
-	for _, at := range slices.SortedFunc(maps.Keys(offsets), place.compare) {
+	for _, at := range slices.SortedFunc(maps.Keys(told), place.compare) {
 		start, _ := starts.Lookup(inbox, at.partition)
-		if end, ok := ends.Lookup(l.changelog, at.partition); ok && end.Offset == 0 && offsets[at] > start.Offset {
+		if end, ok := ends.Lookup(l.changelog, at.partition); ok && end.Offset == 0 && told[at].next > start.Offset {
 			return fmt.Errorf("changelog %s/%d is empty, and group %s has worked on %s/%d up to offset %d: the changelog was made anew and the state is lost with it. Bring the topic back as it was; or, to build the state anew from what the inbox still holds and to say all of it again, delete the group",
-				l.changelog, at.partition, l.cfg.Group(l.spec.Name), at.topic, at.partition, offsets[at])
+				l.changelog, at.partition, l.cfg.Group(l.spec.Name), at.topic, at.partition, told[at].next)
 		}
 	}
 	return nil
 }
 
 // fence writes a fence for each place. It gives nil where a rebalance undid them: they are tried again in the next cycle.
-func (l *lane) fence(ctx context.Context, offsets map[place]int64) (*receipts, error) {
+func (l *lane) fence(ctx context.Context, of []place) (*receipts, error) {
 	if err := l.sess.Begin(); err != nil {
 		return nil, kafka(fmt.Errorf("begin fence: %w", err))
 	}
 	fences := newReceipts()
 	value := (&avro.Fence{Member: l.cfg.Instance, Partitions: l.topo.partitions[l.changelog]}).Append(nil)
-	for at := range offsets {
+	for _, at := range of {
 		l.sess.Produce(ctx, &kgo.Record{Topic: l.changelog, Partition: at.partition, Key: []byte(fenceKey), Value: value}, fences.acknowledge)
 	}
 	if err := l.sess.Client().Flush(ctx); err != nil {
@@ -111,7 +134,7 @@ func (l *lane) fence(ctx context.Context, offsets map[place]int64) (*receipts, e
 	if l.crashes("fencing") {
 		return nil, errCrashed
 	}
-	committed, err := l.sess.End(ctx, fences.err == nil, l.gate(offsets))
+	committed, err := l.sess.End(ctx, fences.err == nil, l.gate(of, fences))
 	if err != nil {
 		return nil, kafka(fmt.Errorf("end fence: %w", err))
 	}
@@ -123,72 +146,21 @@ func (l *lane) fence(ctx context.Context, offsets map[place]int64) (*receipts, e
 	return fences, nil
 }
 
-// gate commits the offsets that are committed already once more, with the fence: the broker refuses that to a member that was
-// put out of the group.
-func (l *lane) gate(offsets map[place]int64) *gate {
-	inbox := string(l.spec.Inboxes[0].Name)
-	g := &gate{topic: inbox, id: l.topo.ids[inbox], offsets: map[int32]int64{}}
-	for at, offset := range offsets {
-		g.offsets[at.partition] = offset
+// gate commits with the fences, in the group, where in the changelog they stand: the broker refuses that to a member that was put out
+// of the group, and whoever is told of it later is told of all that was committed before.
+func (l *lane) gate(of []place, fences *receipts) *gate {
+	g := &gate{topic: l.changelog, id: l.topo.ids[l.changelog], offsets: map[int32]int64{}}
+	for _, at := range of {
+		g.offsets[at.partition] = fences.next(place{l.changelog, at.partition})
 	}
 	return g
-}
-
-// stableOffsets gives the committed offset of each place that has no transaction open over it, and the start of the log
-// where none was ever committed.
-func (l *lane) stableOffsets(ctx context.Context, of []place) (map[place]int64, error) {
-	inbox := string(l.spec.Inboxes[0].Name)
-	req := kmsg.NewPtrOffsetFetchRequest()
-	req.RequireStable = true
-	group := kmsg.NewOffsetFetchRequestGroup()
-	group.Group = l.cfg.Group(l.spec.Name)
-	t := kmsg.NewOffsetFetchRequestGroupTopic()
-	t.Topic, t.TopicID = inbox, l.topo.ids[inbox]
-	for _, at := range of {
-		t.Partitions = append(t.Partitions, at.partition)
-	}
-	group.Topics = append(group.Topics, t)
-	req.Groups = append(req.Groups, group)
-	res, err := req.RequestWith(ctx, l.sess.Client())
-	if err != nil {
-		return nil, kafka(fmt.Errorf("fetch offsets of %s: %w", group.Group, err))
-	}
-	if len(res.Groups) != 1 || len(res.Groups[0].Topics) != 1 {
-		return nil, kafka(fmt.Errorf("fetch offsets of %s: the broker answered for %d groups", group.Group, len(res.Groups)))
-	}
-	if err := kerr.ErrorForCode(res.Groups[0].ErrorCode); err != nil {
-		return nil, kafka(fmt.Errorf("fetch offsets of %s: %w", group.Group, err))
-	}
-	starts, err := l.adm.ListStartOffsets(ctx, inbox)
-	if err != nil {
-		return nil, kafka(fmt.Errorf("list start offsets of %s: %w", inbox, err))
-	}
-	offsets := map[place]int64{}
-	for _, p := range res.Groups[0].Topics[0].Partitions {
-		err := kerr.ErrorForCode(p.ErrorCode)
-		if errors.Is(err, kerr.UnstableOffsetCommit) {
-			continue
-		}
-		start, ok := starts.Lookup(inbox, p.Partition)
-		if err == nil && ok {
-			err = start.Err
-		}
-		if err != nil {
-			return nil, kafka(fmt.Errorf("fetch offset of %s/%d: %w", inbox, p.Partition, err))
-		}
-		offsets[place{inbox, p.Partition}] = p.Offset
-		if p.Offset < 0 {
-			offsets[place{inbox, p.Partition}] = start.Offset
-		}
-	}
-	return offsets, nil
 }
 
 // stateless makes a task of a stage that keeps nothing.
 func (l *lane) stateless(at place) (*task, error) {
 	st, err := l.spec.NewTask(stream.Nothing{})
 	l.stage.tasks.Add(1)
-	return &task{place: at, Task: st}, err
+	return &task{place: at, Task: st, wary: l.warily()}, err
 }
 
 // rewind takes a task that has no undoing but to restore to where the last commit left it, and lets the others go on meanwhile.
@@ -213,6 +185,7 @@ func (l *lane) admit() error {
 			return t.restore.err
 		}
 		t.Task, t.store, t.snapshot.at = t.restore.task, t.restore.store, time.Now()
+		l.stand(t)
 		l.resume(at)
 	}
 	l.stats.tasks.Store(int64(len(l.tasks)))

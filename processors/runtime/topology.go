@@ -32,8 +32,9 @@ func Changelogs(app string, specs ...stream.Spec) []topics.Topic {
 type topology struct {
 	partitions map[string]int32
 	ids        map[string][16]byte
-	tombstones time.Duration // delete.retention.ms of the changelog
-	laid       []string      // topics whose number of partitions must not change: state is laid out by it
+	tombstones time.Duration  // delete.retention.ms of the changelog
+	laid       []string       // topics whose number of partitions must not change: state is laid out by it
+	longest    map[string]int // bytes of the longest record that a topic takes, where that is less than the configuration's
 }
 
 // topology asks for every topic that the stage reads or writes, so that a missing one stops it at its start.
@@ -68,6 +69,9 @@ func (s *stage) topology(ctx context.Context, adm *kadm.Client) (topology, error
 	if len(missing) > 0 {
 		return t, fmt.Errorf("%w: %s: create them with `waybill topics apply`, and start again", errMissing, strings.Join(missing, ", "))
 	}
+	if t.longest, err = s.lengths(ctx, adm, slices.Sorted(maps.Keys(t.partitions))); err != nil {
+		return t, err
+	}
 	if err := s.layout(&t, listed); err != nil || !s.spec.Keyed {
 		return t, err
 	}
@@ -81,6 +85,38 @@ func (s *stage) topology(ctx context.Context, adm *kadm.Client) (topology, error
 	}
 	t.tombstones, err = deleteRetention(ctx, adm, s.changelog, t.tombstones)
 	return t, err
+}
+
+// lengths asks which topics take shorter records than the configuration says. What is too long for one of them is a dead letter then, and
+// not a write that the broker refuses for ever. The dead letters' own topic must take any of those.
+func (s *stage) lengths(ctx context.Context, adm *kadm.Client, names []string) (map[string]int, error) {
+	configs, err := adm.DescribeTopicConfigs(ctx, names...)
+	if err != nil {
+		return nil, kafka(fmt.Errorf("describe %s: %w", strings.Join(names, ", "), err))
+	}
+	longest := map[string]int{}
+	for _, c := range configs {
+		if c.Err != nil {
+			continue // it may be written and not described
+		}
+		for _, entry := range c.Configs {
+			if n, err := strconv.Atoi(entry.MaybeValue()); entry.Key == "max.message.bytes" && err == nil && n < s.cfg.MaxMessageBytes {
+				longest[c.Name] = n
+			}
+		}
+	}
+	if n, short := longest[string(topics.DeadLetters.Name)]; short && n < leastMessage {
+		return nil, fmt.Errorf("topic %s takes records of %d bytes (max.message.bytes), and a dead letter may need %d: raise it with `waybill topics apply`, and start again", topics.DeadLetters.Name, n, leastMessage)
+	}
+	return longest, nil
+}
+
+// limit is the most bytes of a record for a topic.
+func (s *stage) limit(t *topology, topic string) int {
+	if n, ok := t.longest[topic]; ok {
+		return n
+	}
+	return s.cfg.MaxMessageBytes
 }
 
 // kept refuses a changelog of which the brokers delete what is old, as they do with topics made by hand: the state of a key that

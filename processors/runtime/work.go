@@ -26,6 +26,7 @@ type task struct {
 	work         *work // of the cycle under way, or to be used again
 	next         int64 // inbox offset from which nothing is worked on and committed
 	hot          hot
+	wary         int       // so many records more are written down before they are worked on
 	careful      bool      // what is to be worked on next holds poison that leaves traces
 	led          time.Time // when somebody else's tick was last seen, of one who comes before us by name
 	snapshot     struct {
@@ -43,12 +44,13 @@ type work struct {
 	topo    *topology
 	task    *task
 	records []*kgo.Record      // all of them, in order
-	bytes   int                // of what was read
+	bytes   int                // of what was read and said
 	out     []*kgo.Record      // what was said, dead letters among it
 	letters []string           // the reasons of the dead letters among it
 	ticks   int                // among the records
 	dead    int                // records that died
 	full    *noRoom            // where the stage had none
+	deadly  bool               // one of them is not to be worked on again, in a replay either
 	trace   []kgo.RecordHeader // what is said next carries them
 	hops    []func(bool)       // of traces, under way
 	changes []stream.Change
@@ -64,7 +66,7 @@ func (w *work) clear() {
 	clear(w.out)
 	w.out, w.letters, w.arena, w.changes = w.out[:0], w.letters[:0], w.arena[:0], nil
 	w.bytes, w.next, w.sealed = 0, 0, false
-	w.ticks, w.dead, w.full = 0, 0, nil
+	w.ticks, w.dead, w.full, w.deadly = 0, 0, nil, false
 	w.arrive(false)
 }
 
@@ -85,7 +87,7 @@ func (w *work) carefully(ctx context.Context, cause error) error {
 		return fault.Retry(fmt.Errorf("go back to the last snapshot, to leave out a record that spoilt the state: %w", cause))
 	}
 	w.task.Aborted()
-	w.task.Careful(w.cfg.MaxMessageBytes - recordOverhead)
+	w.task.Careful(w.limit(w.topo, w.changelog) - recordOverhead)
 	w.clear()
 	return w.each(ctx, w.records)
 }
@@ -97,10 +99,14 @@ func (w *work) each(ctx context.Context, records []*kgo.Record) error {
 	for i, r := range records {
 		w.follow(ctx, r, outside)
 		var err error
-		if i == next {
+		switch {
+		case w.task.wary > 0:
+			err = w.crumbs.over(w.spec.Name, r, func() error { return w.handle(ctx, r, emit) })
+			w.deadly = w.deadly || fault.Reason(err) == deadlyReason
+		case i == next:
 			next += stride(r)
 			err = w.weighed(ctx, r, emit, each)
-		} else {
+		default:
 			err = w.handle(ctx, r, emit)
 		}
 		if err == nil {
@@ -180,7 +186,7 @@ func (w *work) sayOne(ctx context.Context, e stream.Emit) error {
 		if err := w.enclose(ctx, letter, e.Of); err != nil {
 			return err
 		}
-		wire.FitLetter(letter, w.cfg.MaxMessageBytes-recordOverhead-sizeOf(w.trace))
+		wire.FitLetter(letter, w.limit(w.topo, string(e.Topic))-recordOverhead-sizeOf(w.trace))
 		e.Key = string(wire.LetterKey([]byte(e.Key)))
 		w.letters = append(w.letters, letter.Reason)
 	}
@@ -223,9 +229,11 @@ func (w *work) enclose(ctx context.Context, letter *avro.DeadLetter, of avro.Rec
 
 // add refuses what no broker would take, while it can still be told whose fault it is.
 func (w *work) add(topic topics.Name, partition int32, key, value []byte) error {
-	if n := len(key) + len(value) + sizeOf(w.trace) + recordOverhead; n > w.cfg.MaxMessageBytes {
-		return fault.Poisonf("OVERSIZE", "what it leads to for %s is %d bytes long, the limit is %d", topic, n, w.cfg.MaxMessageBytes)
+	limit := w.limit(w.topo, string(topic))
+	if n := len(key) + len(value) + sizeOf(w.trace) + recordOverhead; n > limit {
+		return fault.Poisonf("OVERSIZE", "what it leads to for %s is %d bytes long, the limit is %d", topic, n, limit)
 	}
+	w.bytes += len(key) + len(value) + sizeOf(w.trace)
 	w.out = append(w.out, w.record(kgo.Record{Topic: string(topic), Partition: partition, Key: key, Value: value, Headers: w.trace}))
 	return nil
 }
@@ -263,9 +271,10 @@ func (w *work) take() error {
 	if err != nil {
 		return err
 	}
+	limit := w.limit(w.topo, w.changelog)
 	for _, c := range changes {
-		if n := len(c.Key) + len(c.Value) + recordOverhead; n > w.cfg.MaxMessageBytes && !c.Derived {
-			err = fault.Poisonf("OVERSIZE", "what is remembered under %q is %d bytes long, the limit of the changelog is %d", c.Key, n, w.cfg.MaxMessageBytes)
+		if n := len(c.Key) + len(c.Value) + recordOverhead; n > limit && !c.Derived {
+			err = fault.Poisonf("OVERSIZE", "what is remembered under %q is %d bytes long, the limit of the changelog is %d", c.Key, n, limit)
 			if w.spec.Snapshots {
 				return fmt.Errorf("take a snapshot: %w: raise max.message.bytes of %s and runtime.max_message_bytes", err, w.changelog)
 			}
@@ -276,10 +285,11 @@ func (w *work) take() error {
 	return nil
 }
 
-// snapshotDue: after a time, after so many records, or when more is changed than memory should hold.
+// snapshotDue: after a time, after so many records, or when more is changed than memory should hold; and behind a deadly record, which a replay would
+// work on.
 func (w *work) snapshotDue(now time.Time) bool {
 	last := &w.task.snapshot
-	return w.task.Dirty() && (now.Sub(last.at) >= w.cfg.SnapshotInterval || last.records+len(w.records) >= w.cfg.SnapshotRecords ||
+	return w.deadly || w.task.Dirty() && (now.Sub(last.at) >= w.cfg.SnapshotInterval || last.records+len(w.records) >= w.cfg.SnapshotRecords ||
 		w.task.Held() > w.budget())
 }
 
@@ -317,6 +327,7 @@ func (w *work) behind() int64 { return w.records[len(w.records)-1].Offset + 1 }
 func (t *task) commit(w *work, now time.Time, changelog [16]byte) error {
 	t.Committed(w.budget())
 	t.next = w.behind()
+	t.wary = max(t.wary-len(w.records), 0)
 	t.snapshot.records += len(w.records)
 	if t.careful {
 		t.careful = false

@@ -96,7 +96,8 @@ func (t *Task) Process(ctx context.Context, r Record, emit EmitFunc) error {
 			t.hear(v.Producer)
 			return t.tick(ctx, r, emit)
 		case *avro.Sweep:
-			return t.sweep(ctx, v.Reference, v.After, r, emit)
+			_, err := t.sweep(ctx, v.Reference, v.After, r, emit)
+			return err
 		}
 	}
 	h := t.handler(r.Value.AvroName())
@@ -112,12 +113,31 @@ func (t *Task) Process(ctx context.Context, r Record, emit EmitFunc) error {
 	if err != nil {
 		return t.settle(err)
 	}
-	for _, ref := range out.Sweeps {
-		if err := t.sweep(ctx, ref, "", r, emit); err != nil {
+	return t.sweeps(ctx, out.Sweeps, r, emit)
+}
+
+// sweeps does what one record asks for. However many references it names, so many keys are visited that a transaction holds them: what is
+// left has its turn by records in the task's own partition, as the rest of a long sweep has.
+func (t *Task) sweeps(ctx context.Context, refs []string, r Record, emit EmitFunc) error {
+	visited := 0
+	for _, ref := range refs {
+		if visited >= t.spec.chunk {
+			if err := emit([]Emit{t.goOn(ref, "")}); err != nil {
+				return err
+			}
+			continue
+		}
+		n, err := t.sweep(ctx, ref, "", r, emit)
+		if err != nil {
 			return err
 		}
+		visited += n
 	}
 	return nil
+}
+
+func (t *Task) goOn(ref, after string) Emit {
+	return Emit{Topic: t.spec.Inboxes[0].Name, Here: true, Value: &avro.Sweep{Reference: ref, After: after}}
 }
 
 func (t *Task) handler(record string) *handler {
@@ -222,10 +242,10 @@ func (t *Task) fire(ctx context.Context, x timer, now time.Time, r Record, emit 
 // other keys have their turn in between, and a crash loses nothing of it.
 const sweepChunk = 500
 
-// sweep visits the keys that depend on a reference and come behind after.
-func (t *Task) sweep(ctx context.Context, ref, after string, r Record, emit EmitFunc) error {
+// sweep visits the keys that depend on a reference and come behind after, and says how many those were.
+func (t *Task) sweep(ctx context.Context, ref, after string, r Record, emit EmitFunc) (int, error) {
 	if t.prog.sweep == nil {
-		return nil
+		return 0, nil
 	}
 	now := r.Time
 	keys, more := t.b.dependents(ref, after, t.spec.chunk)
@@ -234,16 +254,16 @@ func (t *Task) sweep(ctx context.Context, ref, after string, r Record, emit Emit
 		t.b.undo.begin(t.b)
 		err := t.unit(SweepUnit, ref, r, emit, func() (Emits, error) { return t.prog.sweep(ctx, key, ref, now) })
 		if err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if t.b.fault != nil {
-		return t.b.fault
+		return 0, t.b.fault
 	}
 	if !more {
-		return nil
+		return len(keys), nil
 	}
-	return emit([]Emit{{Topic: t.spec.Inboxes[0].Name, Here: true, Value: &avro.Sweep{Reference: ref, After: keys[len(keys)-1]}}})
+	return len(keys), emit([]Emit{t.goOn(ref, keys[len(keys)-1])})
 }
 
 // What can die without a record of its own.

@@ -93,6 +93,11 @@ func obey(_ context.Context, key string, ev stream.Event[avro.PartnerMessage], s
 	case "share":
 		st.shared.Edit(v.Name).Line = v.Line
 		e.Sweep(v.Name)
+	case "share all":
+		for _, name := range strings.Fields(v.Name) {
+			st.shared.Edit(name).Line = v.Line
+			e.Sweep(name)
+		}
 	case "use":
 		st.users.Add(v.Name)
 	case "disuse":

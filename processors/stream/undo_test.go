@@ -131,6 +131,28 @@ func TestSweepGoesOnInChunks(t *testing.T) {
 	}
 }
 
+// However many references one record names, the keys that it visits at once are bounded: the other references have records of their own.
+func TestSweepsOfARecordAreBounded(t *testing.T) {
+	r := newRun(t)
+	for i := range 300 {
+		for _, place := range []string{"east", "north", "south"} {
+			r.must(fmt.Sprintf("%s%03d", place, i), "use", place, 0)
+		}
+	}
+	r.commit(0)
+	r.must("x", "share all", "east north south", 7)
+	if len(r.said) != 600 {
+		t.Errorf("%d keys were visited at once, want those of two places", len(r.said))
+	}
+	if len(r.rest) != 1 || r.rest[0].Reference != "south" || r.rest[0].After != "" {
+		t.Fatalf("the rest is %v, want south, from its beginning", r.rest)
+	}
+	r.must("south", "sweep", "", 0)
+	if len(r.said) != 900 {
+		t.Errorf("%d keys were visited in all, want 900", len(r.said))
+	}
+}
+
 func TestFailingSweepIsBuried(t *testing.T) {
 	r := newRun(t)
 	for _, key := range []string{"a", "bad", "c"} {

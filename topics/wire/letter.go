@@ -15,6 +15,10 @@ const (
 	maxCauses    = 50
 )
 
+// LongestLetter is the most bytes that a dead letter and its key need when FitLetter has left out what it may: what a producer of letters must be
+// let write.
+const LongestLetter = maxLetterKey + maxCauses*(maxCause+3) + 4<<10
+
 // LetterKey is the key that a record's dead letter is sent under: the record's own, the beginning of one that is long. The
 // letter itself says the whole key where it fits.
 func LetterKey(key []byte) []byte { return append([]byte{}, key[:min(len(key), maxLetterKey)]...) }

@@ -52,6 +52,7 @@ var advice = map[string]string{
 
 	// Our own faults.
 	"PANIC":    "This is a fault of Waybill, not of the record: report it with the causes, which hold the stack. After an upgrade that mends it, replay.",
+	"DEADLY":   "The process died again and again while it worked on this record, most often for want of memory. Have its source split it, or give the process more memory; then replay. If neither helps it is a fault of Waybill: report it.",
 	"UNKNOWN":  "Whoever refused the record gave no reason code, which is a fault of Waybill: report it with the causes. Replay after an upgrade that mends it.",
 	Unreadable: "What lies on the dead letters' topic is no dead letter that this version can read. See who else writes there, or run the version that wrote it.",
 }
