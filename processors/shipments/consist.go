@@ -69,7 +69,9 @@ func legs(st state) []*avro.LoadView {
 			return joins
 		})
 	}
-	slices.SortFunc(seen, func(a, b *avro.LoadView) int { return cmp.Or(cmp.Compare(a.LoadID, b.LoadID), cmp.Compare(a.Issuer, b.Issuer)) })
+	slices.SortFunc(seen, func(a, b *avro.LoadView) int {
+		return cmp.Or(cmp.Compare(a.LoadID, b.LoadID), cmp.Compare(a.Issuer, b.Issuer))
+	})
 	return seen
 }
 
