@@ -126,6 +126,38 @@ func TestOneEventIDWithTwoContentsIsAConflict(t *testing.T) {
 	}
 }
 
+// A void of shipping takes back what was confirmed before it, for that delivery and whoever says so, until it is shipped again.
+func TestAVoidOfShippingTakesTheConfirmationBack(t *testing.T) {
+	say := func(m avro.MilestoneCode, src avro.Source, hour int, list ...avro.Identifier) []sim.Message {
+		return file(milestone(m, src, clock(hour, 0), list...))
+	}
+	other, confirmed := id(avro.IdentifierKindDelivery, "80002"), avro.MilestoneCodeShipConfirmed
+	before := slices.Concat(say(confirmed, wms, 6, shipment, delivery), say(confirmed, tms, 7, shipment), say(avro.MilestoneCodeShipVoided, wms, 8, shipment, delivery))
+	for _, c := range []struct {
+		name   string
+		script []sim.Message
+		want   []avro.Micros // confirmations
+	}{
+		{"voided", before, nil},
+		{"shipped again", slices.Concat(before, say(confirmed, wms, 9, shipment, delivery)), []avro.Micros{clock(9, 0)}},
+		{"another delivery of the shipment", slices.Concat(before, say(confirmed, wms, 5, shipment, other)), []avro.Micros{clock(5, 0)}},
+	} {
+		for seed := range seeds(t, 20) {
+			s := line(sim.Options{Seed: seed, Partitions: 3, Faults: 0.1}, resolve.DefaultConfig())
+			play(t, s, sim.Shuffled(seed, slices.Concat(c.script, joins(order, shipment)))...)
+			var got []avro.Micros
+			for _, e := range timelines(s)["S1"].Entries {
+				if e.Milestone == confirmed {
+					got = append(got, e.OccurredAt)
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%s, seed %d: confirmed at %v, want %v", c.name, seed, got, c.want)
+			}
+		}
+	}
+}
+
 // PRO numbers repeat between carriers and are given out again: issuer and validity keep strangers apart.
 func TestIdentifiersAreTheirIssuersAndOfTheirTime(t *testing.T) {
 	pro := func(issuer string) avro.Identifier {

@@ -14,6 +14,7 @@ import (
 	"waybill/processors/loads"
 	"waybill/processors/model/facts"
 	"waybill/processors/model/hops"
+	"waybill/processors/model/ids"
 	"waybill/processors/orders"
 	"waybill/processors/resolve"
 	"waybill/processors/shipments"
@@ -190,22 +191,56 @@ func content(s *sim.Sim) string {
 		gaps[g.GapID] = *g
 	}
 	for _, g := range gaps {
-		if g.Status == avro.GapStatusOpen || g.Reason == "late" {
+		if g.Kind == avro.GapKindMissingMilestone && (g.Status == avro.GapStatusOpen || g.Reason == "late") {
 			lines = append(lines, fmt.Sprintf("gap%s %s stop %d %s %s\n", strings.TrimPrefix(" "+g.ShipmentID, " S1"), g.Milestone, g.StopSequence.Or(-1), g.Status, g.Reason))
 		}
 	}
-	net := map[string]int64{}
-	for _, c := range sim.Out[avro.Charge](s, topics.Charges.Name) {
-		net[fmt.Sprintf("%s%s stop %d %s", strings.TrimPrefix(c.ShipmentID, "S1"), c.Type, c.StopSequence.Or(-1), c.Currency)] += c.AmountMinor
-	}
-	for k, v := range net {
-		if v == 0 {
-			continue // held, or reversed: how often that was depends on the journey
-		}
-		lines = append(lines, fmt.Sprintf("charge %s %d\n", k, v))
-	}
+	lines = append(append(lines, charged(s)...), waiting(s)...)
 	slices.Sort(lines)
 	return strings.Join(lines, "")
+}
+
+// charged is what stands in the ledger: net amounts, and what is held with its reason. How often something was reversed depends on the journey.
+func charged(s *sim.Sim) (lines []string) {
+	net, last := map[string]int64{}, map[string]*avro.Charge{}
+	for _, c := range sim.Out[avro.Charge](s, topics.Charges.Name) {
+		net[fmt.Sprintf("%s%s stop %d %s", strings.TrimPrefix(c.ShipmentID, "S1"), c.Type, c.StopSequence.Or(-1), c.Currency)] += c.AmountMinor
+		last[c.ChargeID] = c
+	}
+	for k, v := range net {
+		if v != 0 {
+			lines = append(lines, fmt.Sprintf("charge %s %d\n", k, v))
+		}
+	}
+	for _, c := range last {
+		if c.Kind == avro.LineKindHeld {
+			lines = append(lines, fmt.Sprintf("held %s %s load %s stop %d %s %s %s: %s\n", c.ShipmentID, c.Type, c.LoadID, c.StopSequence.Or(-1), c.Party, c.Direction, c.ContractID, c.Reason))
+		}
+	}
+	return lines
+}
+
+// waiting is what is parked, and the gaps of it that are open.
+func waiting(s *sim.Sim) (lines []string) {
+	now := map[string]*avro.Parked{}
+	for _, p := range sim.Out[avro.Parked](s, topics.Parked.Name) {
+		now[ids.Key("", p.At)+" "+p.FactID] = p
+	}
+	for _, p := range now {
+		if !p.Released {
+			lines = append(lines, fmt.Sprintf("parked %s %s %s\n", ids.Key("", p.At), p.Milestone, p.OccurredAt.Time().Format("02 15:04:05")))
+		}
+	}
+	open := map[string]*avro.Gap{}
+	for _, g := range unlinked(s) {
+		open[g.GapID] = g
+	}
+	for _, g := range open {
+		if g.Status == avro.GapStatusOpen {
+			lines = append(lines, fmt.Sprintf("unlinked %s %s\n", ids.Key("", g.Subject.V), g.Milestone))
+		}
+	}
+	return lines
 }
 
 const want = `charge DETENTION stop 2 USD 15100

@@ -26,6 +26,7 @@ const (
 	statusRepeated        // the carrier tells another time, and does not say which is right
 	planChanged           // an appointment is moved
 	proofMoved            // ePOD corrects its time
+	shipVoided            // shipping was confirmed too early, and a void of it is told as what happened
 	amendments
 )
 
@@ -56,6 +57,12 @@ func (t *teller) misscan(aboard *leg, loaded, confirmed avro.WarehouseEvent) {
 	switch {
 	case t.l.amends(voidShipping):
 		t.voided(aboard, &confirmed, aboard.shipment.confirmed.Add(-20*time.Minute))
+	case t.l.amends(shipVoided):
+		early := aboard.shipment.confirmed.Add(-20 * time.Minute)
+		void := confirmed
+		void.Milestone = avro.MilestoneCodeShipVoided
+		t.scan(aboard, early, &confirmed)
+		t.scan(aboard, early.Add(10*time.Minute), &void)
 	case t.l.amends(wrongLoad):
 		loaded.LoadID = t.w.loadID((t.l.index + 1) % t.w.cfg.Loads)
 		t.voided(aboard, &loaded, aboard.loaded.Add(-5*time.Minute))

@@ -34,7 +34,9 @@ type report struct {
 }
 
 // recurs says whether a milestone may stand several times, so that its time tells one from another.
-func recurs(code avro.MilestoneCode) bool { return code == avro.MilestoneCodeAssigned }
+func recurs(code avro.MilestoneCode) bool {
+	return code == avro.MilestoneCodeAssigned || code == avro.MilestoneCodeShipVoided
+}
 
 func (w *World) evidenceOf(d *day) *evidence {
 	e := &evidence{byOrder: map[string][]*shipment{}, byDelivery: map[string]*shipment{}, bySSCC: map[string]*shipment{}, byPRO: map[string]*leg{}, byLoad: map[string]*load{}, reports: map[*shipment][]report{}, taken: map[*shipment][]report{}, orders: map[*shipment][]report{}}

@@ -114,6 +114,11 @@ func (e *evidence) scan(rec *avro.WarehouseEvent) {
 	if rec.OrderID == "" && rec.ShipmentID == "" {
 		e.waitUnder(s.alone(rec.SSCC, rec.DeliveryNumber), rec.Milestone, rec.OccurredAt, rec.Voided)
 	}
+	if rec.Milestone == avro.MilestoneCodeShipVoided { // the one confirmation before it, ten minutes ago
+		early := r
+		early.code, early.at = avro.MilestoneCodeShipConfirmed, r.at.Add(-10*time.Minute)
+		e.taken[s] = append(e.taken[s], early)
+	}
 	to := e.reports
 	switch {
 	case s.knows(rec):

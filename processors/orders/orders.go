@@ -87,7 +87,7 @@ func tell(key string, now time.Time, st state) (stream.Emits, error) {
 func derive(tenant string, id avro.Identifier, st state) *avro.OrderTimeline {
 	own := slices.Collect(factset.Standing(st.facts))
 	tl := &avro.OrderTimeline{Tenant: tenant, OrderID: id.Value, Issuer: id.Issuer, Facts: int32(len(own))}
-	tl.Entries = timeline.Policy{Tolerance: timeline.DefaultTolerance}.Entries(own)
+	tl.Entries = timeline.Policy{Tolerance: timeline.DefaultTolerance}.Entries(timeline.Unvoided(slices.Clone(own)))
 	describe(tl, own)
 	mine := lines(own)
 	for _, v := range st.views.All() {

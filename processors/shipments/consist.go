@@ -85,7 +85,7 @@ func (s *consist) told() []*avro.Fact {
 		}
 	}
 	slices.SortFunc(out, func(a, b *avro.Fact) int { return cmp.Compare(a.FactID, b.FactID) })
-	out = factset.Uncorrected(slices.CompactFunc(out, func(a, b *avro.Fact) bool { return a.FactID == b.FactID }))
+	out = timeline.Unvoided(factset.Uncorrected(slices.CompactFunc(out, func(a, b *avro.Fact) bool { return a.FactID == b.FactID })))
 	for i := range out {
 		out[i] = s.meant(out[i])
 	}
