@@ -125,10 +125,10 @@ func (m *manifest) assigns(f *avro.Fact) bool {
 	return !names || slices.ContainsFunc(slices.Concat(m.assignments, m.trailers), func(a assignment) bool { return a.factID == f.FactID })
 }
 
-// given finds the last of a vehicle's assignments that held at any time of [from, to).
-func (m *manifest) given(vehicle avro.Identifier, from, to avro.Micros) (last int, ok bool) {
+// given finds the last of a vehicle's assignments that held at any time of a stay, but for those that it is to pass over.
+func (m *manifest) given(vehicle avro.Identifier, s avro.Stay, passOver func(m *manifest, i int, s avro.Stay) bool) (last int, ok bool) {
 	for i, a := range slices.Backward(m.assignments) {
-		if ids.Same(a.unit, vehicle) && from < a.to && to > a.from {
+		if ids.Same(a.unit, vehicle) && s.ArrivedAt < a.to && s.DepartedAt.Or(forever) > a.from && !passOver(m, i, s) {
 			return i, true
 		}
 	}

@@ -36,7 +36,7 @@ func (c Config) matched(tenant string, m *manifest, places []site) []avro.Fact {
 // visits cuts the stays of the assigned vehicles into visits of planned places, in order of arrival.
 func (c Config) visits(m *manifest, places []site) []visit {
 	var out []visit
-	for _, v := range m.staysByArrival(places) {
+	for _, v := range c.staysByArrival(m, places) {
 		if n := len(out); n > 0 && out[n-1].goesOn(&v) && !m.wasAway(&out[n-1], &v) {
 			last := &out[n-1]
 			last.vehicle, last.departed, last.relieved, last.evidence = v.vehicle, v.departed, v.relieved, append(last.evidence, v.evidence...)
@@ -74,13 +74,13 @@ func (m *manifest) wasAway(last, next *visit) bool {
 }
 
 // staysByArrival are the load's stays at planned places, each as a visit.
-func (m *manifest) staysByArrival(places []site) []visit {
+func (c Config) staysByArrival(m *manifest, places []site) []visit {
 	var out []visit
 	for _, f := range m.facts {
 		if !f.Stay.Ok || len(f.Identifiers) == 0 {
 			continue
 		}
-		i, ok := m.given(f.Identifiers[0], f.Stay.V.ArrivedAt, f.Stay.V.DepartedAt.Or(forever))
+		i, ok := m.given(f.Identifiers[0], f.Stay.V, c.leftWithout)
 		if !ok {
 			continue
 		}
@@ -92,6 +92,21 @@ func (m *manifest) staysByArrival(places []site) []visit {
 		return cmp.Or(cmp.Compare(a.arrived, b.arrived), cmp.Compare(a.evidence[0], b.evidence[0]))
 	})
 	return out
+}
+
+// leftWithout says whether a vehicle was given the load while it stood there and taken off it before it left, or as it did, with nobody to hand over
+// from or to: the driver had signed on to the wrong trip. While it still stands there nobody knows.
+func (c Config) leftWithout(m *manifest, i int, s avro.Stay) bool {
+	a := m.assignments[i]
+	if _, relieved := m.relieved(i); relieved || !s.DepartedAt.Ok {
+		return false
+	}
+	if i > 0 {
+		if _, took := m.relieved(i - 1); took {
+			return false
+		}
+	}
+	return a.from > s.ArrivedAt && a.to <= s.DepartedAt.V+avro.Micros(c.MinStop.Microseconds())
 }
 
 // stayAt is a stay as far as it is the load's. A vehicle that was there before it took the load over did not bring it; one that

@@ -69,6 +69,36 @@ func TestVisits(t *testing.T) {
 	}
 }
 
+// A driver who signs on to a load and off again while the vehicle stands was never there with it; who leaves with it was, and so was who is
+// relieved there.
+func TestLeftWithout(t *testing.T) {
+	at := avro.GeoPoint{LatE6: 50_000_000}
+	v := func(name string) avro.Identifier {
+		return avro.Identifier{Kind: avro.IdentifierKindVehicle, Value: name}
+	}
+	place := siteOf(t, &avro.Place{PlaceID: "A", Location: at, RadiusM: 100})
+	stay := &avro.Fact{Identifiers: []avro.Identifier{v("1")}, Stay: avro.Some(avro.Stay{ArrivedAt: hour(8), DepartedAt: avro.Some(hour(10)), Centre: at})}
+	standing := &avro.Fact{Identifiers: []avro.Identifier{v("1")}, Stay: avro.Some(avro.Stay{ArrivedAt: hour(8), Centre: at})}
+	for _, c := range []struct {
+		name  string
+		stay  *avro.Fact
+		given []assignment
+		want  int
+	}{
+		{"on and off again", stay, []assignment{{unit: v("1"), from: hour(9), to: hour(9) + 60_000_000}}, 0},
+		{"off as it leaves", stay, []assignment{{unit: v("1"), from: hour(9), to: hour(10) + 60_000_000}}, 0},
+		{"off when it is well away", stay, []assignment{{unit: v("1"), from: hour(9), to: hour(11)}}, 1},
+		{"came with it", stay, []assignment{{unit: v("1"), from: hour(7), to: hour(9)}}, 1},
+		{"relieved there", stay, []assignment{{unit: v("1"), from: hour(9), to: hour(10)}, {unit: v("2"), from: hour(10), to: forever}}, 1},
+		{"stands there still", standing, []assignment{{unit: v("1"), from: hour(9), to: hour(10)}}, 1},
+	} {
+		m := &manifest{facts: []*avro.Fact{c.stay}, assignments: c.given}
+		if got := DefaultConfig().visits(m, []site{place}); len(got) != c.want {
+			t.Errorf("%s: got %d visits, want %d", c.name, len(got), c.want)
+		}
+	}
+}
+
 func TestAssignments(t *testing.T) {
 	v := func(name string) avro.Identifier {
 		return avro.Identifier{Kind: avro.IdentifierKindVehicle, Value: name}
