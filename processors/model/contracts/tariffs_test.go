@@ -198,7 +198,9 @@ func weighing(o contracts.Occasion, lb float64) contracts.Occasion {
 }
 
 func receipt(typ avro.ChargeType, minor int64) contracts.Occasion {
-	return occasion(avro.OccasionReceipt, func(o *contracts.Occasion) { o.Receipt, o.Cost = typ, avro.Some(contracts.Cost{Minor: minor, Currency: "USD"}) })
+	return occasion(avro.OccasionReceipt, func(o *contracts.Occasion) {
+		o.Receipt, o.Cost = typ, avro.Some(contracts.Cost{Minor: minor, Currency: "USD"})
+	})
 }
 
 func stored(seconds int64) contracts.Occasion {
