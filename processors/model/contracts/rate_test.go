@@ -138,6 +138,7 @@ func TestPrices(t *testing.T) {
 		{"hundredweight, at least five", "\n  - {clause: l, charge: line_haul, measure: weight, at_least: 5, price: 20.00 per cwt}", weighs("300", avro.UnitPound), "due 100.00"},
 		{"kilograms in hundredweight", "\n  - {clause: l, charge: line_haul, measure: weight, price: 20.00 per cwt}", weighs("453.5924", avro.UnitKilogram), "due 200.00"},
 		{"weight in miles", "\n  - {clause: l, charge: line_haul, measure: distance, price: 1 per mile}", shipment(func(o *contracts.Occasion) { o.Distance = amount("5", avro.UnitPound) }), "held"},
+		{"no binary float comes to it", "\n  - {clause: l, charge: line_haul, measure: distance, price: 0.005 per mile}", hauls("201"), "due 1.01"},
 		{"half to even", "\n  - {clause: l, charge: line_haul, measure: distance, rounding: half_even, price: 0.005 per mile}", hauls("1"), "nothing"},
 		{"half up", "\n  - {clause: l, charge: line_haul, measure: distance, price: 0.005 per mile}", hauls("1"), "due 0.01"},
 		{"cut", "\n  - {clause: l, charge: line_haul, measure: distance, rounding: down, price: 0.0199 per mile}", hauls("1"), "due 0.01"},
