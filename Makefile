@@ -53,7 +53,7 @@ chaos: tools ## faults by chance for as long as asked, on both kinds of broker (
 
 mutants: ## switch off one mechanism of the engine or the stages at a time and see its tests fail (ONLY=name)
 	$(call need,go,$(GO_IS))
-	@for dir in processors/runtime processors; do \
+	@for dir in processors/runtime processors processors/model/contracts; do \
 		case "$$(ls $$dir/testdata/mutations)" in *"$(ONLY)"*) \
 			RUNTIME_TEST_PATIENCE=30s go run ./cmd/internal/mutants -dir $$dir/testdata/mutations -only "$(ONLY)" || exit 1;; \
 		esac; done

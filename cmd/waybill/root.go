@@ -83,7 +83,7 @@ Exit codes: 0 done, 1 not done, 2 wrong flags, arguments or configuration.`,
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(show.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(
 		a.demoCmd(), a.devCmd(), a.runCmd(), a.adaptCmd(), a.replayCmd(), a.worldCmd(), a.tickCmd(), a.dlqCmd(), a.groupCmd(),
-		a.timelineCmd(), a.gapsCmd(), a.chargesCmd(), a.stateCmd(),
+		a.timelineCmd(), a.gapsCmd(), a.chargesCmd(), a.contractsCmd(), a.stateCmd(),
 		a.topicsCmd(), a.schemasCmd(), a.clickhouseCmd(), a.configCmd(), a.versionCmd(),
 	)
 	refineErrors(root)

@@ -207,6 +207,7 @@ func TestReferenceGoesEverywhere(t *testing.T) {
 		{"service level without name", topics.ServiceLevels.Name, "", &avro.ServiceLevel{Tenant: "acme"}, "", "NO_IDENTIFIER"},
 		{"contract", topics.Contracts.Name, topics.ShipmentsInbox.Name, &avro.Contract{Tenant: "acme", ContractID: "c", Version: 3, Party: "CUST", Currency: "USD"}, "acme|c|3", ""},
 		{"contract of no day", topics.Contracts.Name, "", &avro.Contract{Tenant: "acme", ContractID: "c", ValidFrom: 5, ValidTo: avro.Some(avro.Micros(5))}, "", "BAD_CONTRACT"},
+		{"contract of no price", topics.Contracts.Name, "", &avro.Contract{Tenant: "acme", ContractID: "c", Version: 1, Party: "CUST", Currency: "UDS", Clauses: []avro.Clause{{Clause: "1", Type: avro.ChargeTypeDetention, On: avro.OccasionVisit, Measure: avro.MeasureDwell}}}, "", "BAD_CONTRACT"},
 	} {
 		s := through(t, c.from, c.in)
 		if c.reason != "" {

@@ -17,7 +17,7 @@ var families = map[avro.Measure][]family{
 func (c *checker) clause(path string, k clause) {
 	c.need(k.Clause.Clause != "", path+".clause", "must be set: the name by which charges refer to it")
 	c.need(k.Type != avro.ChargeTypeUnspecified, path+".charge", "must be set: what is charged")
-	c.need(k.On != avro.OccasionUnspecified, path+".on", "must be set: the occasion that is charged")
+	c.need(k.On != avro.OccasionUnspecified || k.Type == avro.ChargeTypeUnspecified, path+".on", "must be set: the occasion that is charged")
 	c.conditions(path+".when", &k.When.V)
 	c.measure(path, k)
 	c.clock(path, k)
@@ -31,7 +31,7 @@ func (c *checker) clause(path string, k clause) {
 func (c *checker) measure(path string, k clause) {
 	f := infoOf(k.Unit).family
 	fits := slices.Contains(families[k.Measure], f) && (k.Measure != avro.MeasureDays || k.Unit == avro.UnitDay) && (k.Measure != avro.MeasureNone || k.Unit == avro.UnitNone)
-	c.need(fits, path+".unit", "%s is not counted in %s", words(k.Measure), unitName(k.Unit))
+	c.need(fits, path+".unit", "%s in %s is no quantity", words(k.Measure), unitName(k.Unit))
 	c.need((k.Measure == avro.MeasureBase) == (len(k.Base) > 0), path+".base", "names the charges of a percentage: it goes with measure base, and that needs it")
 	for i, t := range k.Base {
 		c.need(t != avro.ChargeTypeUnspecified, fmt.Sprintf("%s.base[%d]", path, i), "must be a charge")
@@ -44,7 +44,7 @@ func (c *checker) measure(path string, k clause) {
 
 func unitName(u avro.Unit) string {
 	if u == avro.UnitNone {
-		return "no unit: say what the price is per"
+		return "no unit (say what the price is per)"
 	}
 	return words(u)
 }

@@ -21,7 +21,7 @@ func (c *checker) pricing(path string, k clause) {
 	c.need(!k.Flat || k.Held != "" || stepped || k.Measure != avro.MeasureNone, path+".flat", "says nothing where nothing is measured")
 	c.need(k.Grain >= 0, path+".grain", "is negative")
 	c.index(path, k)
-	if stepped {
+	if stepped && len(k.Steps) > 0 {
 		c.selector(path, k)
 		c.steps(path+".steps", k.Steps, k.Grain, k.edge())
 		c.ends(path, k)

@@ -22,7 +22,7 @@ func (k clause) indexed() bool { return k.By == avro.SelectorIndex || k.Index.V.
 func (r *rating) measured() (*big.Rat, error) {
 	switch r.k.Measure {
 	case avro.MeasureNone:
-		return one, nil
+		return one(), nil
 	case avro.MeasureDwell:
 		run, err := r.dwell()
 		if err != nil {
@@ -205,7 +205,7 @@ func count(m avro.Measure, in, out avro.Days) *big.Rat {
 	if in.Time().Day() > 15 {
 		return n.Add(n, big.NewRat(1, 2))
 	}
-	return n.Add(n, one)
+	return n.Add(n, one())
 }
 
 func calendarMonth(d avro.Days) int64 {

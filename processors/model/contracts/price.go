@@ -66,7 +66,7 @@ func (r *rating) tell(before string, parts []part) (int64, error) {
 	for i, p := range parts {
 		n := r.perUnit(p.n)
 		if r.k.Flat {
-			n = one
+			n = one()
 		}
 		x := n.Mul(n, p.price)
 		if r.k.Unit == avro.UnitPercent && !r.k.Flat {
@@ -190,7 +190,7 @@ func (r *rating) byWeekday(q *big.Rat) ([]part, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, part{new(big.Rat).Set(one), price})
+		out = append(out, part{one(), price})
 	}
 	return merged(out), nil
 }

@@ -71,7 +71,7 @@ func (r *rating) inIncrements(q *big.Rat) *big.Rat {
 	n := new(big.Rat).Quo(q, inc)
 	whole := new(big.Rat).SetInt(begun(n, r.k.Rounding))
 	out := new(big.Rat).Mul(whole, inc)
-	if out.Cmp(q) == 0 && inc.Cmp(one) == 0 && !r.k.timed() {
+	if out.Cmp(q) == 0 && inc.Cmp(one()) == 0 && !r.k.timed() {
 		return out // whole miles in whole miles say nothing
 	}
 	r.text.addf("%s / %s = %s (rounded %s); %s × %s = %s", r.k.amountOf(q), r.k.amountOf(inc), money.Number(whole, 0), words(r.k.Rounding),

@@ -48,7 +48,7 @@ func (k clause) amountOf(q *big.Rat) string {
 // counted writes a quantity with its unit: 750 mi, 1 pallet.
 func counted(q *big.Rat, u avro.Unit) string {
 	word := infoOf(u).many
-	if q.Cmp(one) == 0 {
+	if q.Cmp(one()) == 0 {
 		word = infoOf(u).one
 	}
 	return strings.TrimSpace(money.Number(q, 0) + " " + word)
@@ -81,7 +81,8 @@ func microsOf(seconds *big.Rat) avro.Micros {
 // secondsOf is a time as a fraction of seconds.
 func secondsOf(m avro.Micros) *big.Rat { return big.NewRat(int64(m), 1_000_000) }
 
-var one = big.NewRat(1, 1)
+// one is a new 1: fractions are changed in place.
+func one() *big.Rat { return big.NewRat(1, 1) }
 
 // words is an enum's symbol as people write it.
 func words(symbol fmt.Stringer) string {

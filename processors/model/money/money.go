@@ -23,9 +23,12 @@ func OfMinor(minor int64, currency string) *big.Rat {
 // Default is how amounts of a currency are rounded where a contract says nothing: half up, to the minor unit.
 func Default(currency string) avro.Precision { return avro.Precision{Scale: int32(Digits(currency))} }
 
-// Round is x with at most p.Scale decimals.
+// finest is the most decimals that anything is rounded to.
+const finest = 18
+
+// Round is x with at most p.Scale decimals, from 0 to 18.
 func Round(x *big.Rat, p avro.Precision) *big.Rat {
-	scale := pow10(int(p.Scale))
+	scale := pow10(int(min(max(p.Scale, 0), finest)))
 	scaled := new(big.Int).Mul(x.Num(), scale)
 	return new(big.Rat).SetFrac(whole(scaled, x.Denom(), p.Mode), scale)
 }

@@ -89,8 +89,9 @@ func parse(file string, n *yaml.Node) (Document, []Fault) {
 	d := Document{File: file, reader: r}
 	d.Contract.Version, d.Contract.Zone = 1, "UTC"
 	d.read(n)
+	unread := r.faults // what could not be read is not blamed for what it says as well
 	for _, f := range contracts.Check(&d.Contract) {
-		if !slices.ContainsFunc(r.faults, func(o Fault) bool { return o.Path == f.Path }) {
+		if !slices.ContainsFunc(unread, func(o Fault) bool { return o.Path == f.Path }) {
 			r.faults = append(r.faults, Fault{Line: r.line(f.Path), Path: f.Path, Text: f.Text})
 		}
 	}
