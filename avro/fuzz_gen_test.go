@@ -124,6 +124,8 @@ func FuzzNodeWait(f *testing.F) { fuzzRecord(f, func() Record { return new(NodeW
 
 func FuzzOrderState(f *testing.F) { fuzzRecord(f, func() Record { return new(OrderState) }) }
 
+func FuzzPace(f *testing.F) { fuzzRecord(f, func() Record { return new(Pace) }) }
+
 func FuzzResolveNode(f *testing.F) { fuzzRecord(f, func() Record { return new(ResolveNode) }) }
 
 func FuzzResolveNode1(f *testing.F) { fuzzRecord(f, func() Record { return new(ResolveNode1) }) }

@@ -62,6 +62,7 @@ func Names() []string {
 		"waybill.state.NodeSpan",
 		"waybill.state.NodeWait",
 		"waybill.state.OrderState",
+		"waybill.state.Pace",
 		"waybill.state.ResolveNode",
 		"waybill.state.ResolveNode1",
 		"waybill.state.ShipmentState",
@@ -200,6 +201,8 @@ func New(fullName string) (Record, bool) {
 		return new(NodeWait), true
 	case "waybill.state.OrderState":
 		return new(OrderState), true
+	case "waybill.state.Pace":
+		return new(Pace), true
 	case "waybill.state.ResolveNode":
 		return new(ResolveNode), true
 	case "waybill.state.ResolveNode1":

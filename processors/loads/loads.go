@@ -13,6 +13,7 @@ import (
 	"waybill/processors/model/facts"
 	"waybill/processors/model/factset"
 	"waybill/processors/model/ids"
+	"waybill/processors/model/pace"
 	"waybill/processors/stream"
 	"waybill/topics"
 	"waybill/topics/fault"
@@ -45,6 +46,7 @@ type state struct {
 	told   *stream.Map[avro.Told, *avro.Told]
 	places *stream.Map[avro.Place, *avro.Place]
 	needs  *stream.Index
+	pace   pace.Pace
 }
 
 // New declares the stage.
@@ -59,10 +61,12 @@ func New(cfg Config) stream.Spec {
 				told:   stream.MapOf[avro.Told](b, "told"),
 				places: stream.TableOf[avro.Place](b, "place"),
 				needs:  stream.IndexOf(b, "needs"),
+				pace:   pace.Of(b),
 			}
 		},
 		Inputs:  []stream.Input[state]{stream.On(cfg.onFact), stream.On(onPlace)},
 		Outputs: []topics.Name{topics.ShipmentsInbox.Name},
+		Timers:  cfg.onDue,
 		Sweep:   cfg.onPlaceChanged,
 	})
 }
@@ -72,8 +76,17 @@ func (c Config) onFact(_ context.Context, key string, ev stream.Event[avro.Fact]
 	if err != nil {
 		return stream.Emits{}, fault.Poisoned("BAD_KEY", fmt.Errorf("add fact %s: %w", ev.Value.FactID, err))
 	}
-	if !factset.Put(st.facts, ev.Value) {
+	if !factset.Put(st.facts, ev.Value) || st.pace.Later(ev.Time) {
 		return stream.Emits{}, nil
+	}
+	return c.tell(tenant, load, st), nil
+}
+
+// onDue tells what came since a load of hundreds of shipments was told last.
+func (c Config) onDue(_ context.Context, key string, _ stream.Firing, st state) (stream.Emits, error) {
+	tenant, load, err := ids.ParseKey(key)
+	if err != nil {
+		return stream.Emits{}, fault.Poisoned("BAD_KEY", fmt.Errorf("tell load: %w", err))
 	}
 	return c.tell(tenant, load, st), nil
 }
@@ -104,14 +117,19 @@ func (c Config) onPlaceChanged(_ context.Context, key, _ string, _ time.Time, st
 func (c Config) tell(tenant string, load avro.Identifier, st state) stream.Emits {
 	m := gather(slices.Collect(factset.Standing(st.facts)))
 	depend(tenant, m, st)
-	stops := c.matched(tenant, m, st)
+	tells := m.tells(c.matched(tenant, m, st))
 	var out stream.Emits
-	aboard := m.aboard()
-	for _, a := range aboard {
-		view := m.view(tenant, load, a, stops)
-		st.emit(&out, ids.Key(tenant, a.shipment), view)
+	aboard := map[string]bool{}
+	size := len(m.facts)
+	for _, a := range m.aboard() {
+		view := m.view(tenant, load, a, tells)
+		key := ids.Key(tenant, a.shipment)
+		aboard[key] = true
+		size += len(view.Facts)
+		st.emit(&out, key, view)
 	}
 	st.leave(&out, tenant, load, aboard)
+	st.pace.Derived(size)
 	return out
 }
 
@@ -129,10 +147,10 @@ func (st state) emit(out *stream.Emits, key string, view *avro.LoadView) {
 }
 
 // leave tells shipments that are not aboard any more.
-func (st state) leave(out *stream.Emits, tenant string, load avro.Identifier, aboard []passenger) {
+func (st state) leave(out *stream.Emits, tenant string, load avro.Identifier, aboard map[string]bool) {
 	var gone []string
 	for key := range st.told.All() {
-		if !slices.ContainsFunc(aboard, func(a passenger) bool { return ids.Key(tenant, a.shipment) == key }) {
+		if !aboard[key] {
 			gone = append(gone, key)
 		}
 	}
