@@ -152,6 +152,8 @@ func FuzzNodeWait(f *testing.F) { fuzzRecord(f, func() Record { return new(NodeW
 
 func FuzzOrderState(f *testing.F) { fuzzRecord(f, func() Record { return new(OrderState) }) }
 
+func FuzzPace(f *testing.F) { fuzzRecord(f, func() Record { return new(Pace) }) }
+
 func FuzzPlace1(f *testing.F) { fuzzRecord(f, func() Record { return new(Place1) }) }
 
 func FuzzResolveNode(f *testing.F) { fuzzRecord(f, func() Record { return new(ResolveNode) }) }

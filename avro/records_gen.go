@@ -76,6 +76,7 @@ func Names() []string {
 		"waybill.state.NodeSpan",
 		"waybill.state.NodeWait",
 		"waybill.state.OrderState",
+		"waybill.state.Pace",
 		"waybill.state.Place1",
 		"waybill.state.ResolveNode",
 		"waybill.state.ResolveNode1",
@@ -243,6 +244,8 @@ func New(fullName string) (Record, bool) {
 		return new(NodeWait), true
 	case "waybill.state.OrderState":
 		return new(OrderState), true
+	case "waybill.state.Pace":
+		return new(Pace), true
 	case "waybill.state.Place1":
 		return new(Place1), true
 	case "waybill.state.ResolveNode":

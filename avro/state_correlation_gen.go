@@ -1208,6 +1208,87 @@ func (r *Told) setDefault(k int) {
 	}
 }
 
+// Of a view of very many facts: when it is derived anew.
+//
+// Avro: waybill.state.Pace.
+type Pace struct {
+	// How much was gone through when it was derived last.
+	Size int64
+	// When it is derived next; 0: nothing came since.
+	TellAt Micros
+}
+
+// Decode implements [Record].
+func (r *Pace) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.Pace", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Pace) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.state.Pace", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Pace) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.Pace", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Pace) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.state.Pace", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Pace) AvroName() string { return "waybill.state.Pace" }
+
+// AvroSchema implements [Record].
+func (*Pace) AvroSchema() string {
+	return `{"type":"record","name":"Pace","namespace":"waybill.state","doc":"Of a view of very many facts: when it is derived anew.","fields":[{"name":"size","type":"long","doc":"How much was gone through when it was derived last."},{"name":"tell_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it is derived next; 0: nothing came since."}]}`
+}
+
+func (r *Pace) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Pace) decodeAt(s string, i int) int {
+	r.Size, i = readLong(s, i)
+	r.TellAt, i = readMicros(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *Pace) Append(b []byte) []byte {
+	b = appendLong(b, int64(r.Size))
+	b = appendLong(b, int64(r.TellAt))
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Pace) Clone() Pace {
+	c := *r
+	return c
+}
+
+func (r *Pace) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planLong(&r.Size, s, i, rd)
+	case 1:
+		return planMicros(&r.TellAt, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Pace) setDefault(k int) {
+	switch k {
+	case 1:
+		r.TellAt = 0
+	}
+}
+
 // What loads keeps of one load besides its facts.
 //
 // Avro: waybill.state.LoadState.

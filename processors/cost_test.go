@@ -131,7 +131,8 @@ func (st *station) pattern(tb testing.TB) (all [][]entry) {
 }
 
 func (e entry) of(as string) stream.Change {
-	return stream.Change{Key: bytes.Join(e.key, []byte(as)), Value: bytes.Join(e.value, []byte(as))}
+	value := append([]byte{}, bytes.Join(e.value, []byte(as))...) // present and empty is not absent
+	return stream.Change{Key: bytes.Join(e.key, []byte(as)), Value: value}
 }
 
 // restore writes copies in order of keys.

@@ -29,6 +29,7 @@ type works struct {
 	facts  int // distinct ones that came in
 
 	written int // bytes of state
+	said    int // bytes of what was told, to stages and to the world
 	now     time.Time
 }
 
@@ -131,6 +132,7 @@ func (w *works) process(st *station, m sim.Message) {
 	r := stream.Record{Key: []byte(m.Key), Value: m.Value, Time: w.now, Source: stream.Source{Topic: st.spec.Inboxes[0].Name, Offset: st.next}}
 	err := st.task.Process(context.Background(), r, func(es []stream.Emit) error {
 		for _, e := range es {
+			w.said += len(e.Value.Append(nil))
 			w.send(e)
 		}
 		return nil

@@ -14,6 +14,7 @@ import (
 	"waybill/processors/model/factset"
 	"waybill/processors/model/fence"
 	"waybill/processors/model/ids"
+	"waybill/processors/model/pace"
 	"waybill/processors/stream"
 	"waybill/topics"
 	"waybill/topics/fault"
@@ -47,6 +48,7 @@ type state struct {
 	places *stream.Map[avro.Place, *avro.Place]
 	needs  *stream.Index
 	fences fences
+	pace   pace.Pace
 }
 
 // New declares the stage.
@@ -62,10 +64,12 @@ func New(cfg Config) stream.Spec {
 				places: stream.TableOf[avro.Place](b, "place", stream.Migrated(2, migratePlace)),
 				needs:  stream.IndexOf(b, "needs"),
 				fences: fences{},
+				pace:   pace.Of(b),
 			}
 		},
 		Inputs:  []stream.Input[state]{stream.On(cfg.onFact), stream.On(onPlace)},
 		Outputs: []topics.Name{topics.ShipmentsInbox.Name},
+		Timers:  cfg.onDue,
 		Sweep:   cfg.onPlaceChanged,
 	})
 }
@@ -75,8 +79,17 @@ func (c Config) onFact(_ context.Context, key string, ev stream.Event[avro.Fact]
 	if err != nil {
 		return stream.Emits{}, fault.Poisoned("BAD_KEY", fmt.Errorf("add fact %s: %w", ev.Value.FactID, err))
 	}
-	if !factset.Put(st.facts, ev.Value) {
+	if !factset.Put(st.facts, ev.Value) || st.pace.Later(ev.Time) {
 		return stream.Emits{}, nil
+	}
+	return c.tell(tenant, load, st)
+}
+
+// onDue tells what came since a load of hundreds of shipments was told last.
+func (c Config) onDue(_ context.Context, key string, _ stream.Firing, st state) (stream.Emits, error) {
+	tenant, load, err := ids.ParseKey(key)
+	if err != nil {
+		return stream.Emits{}, fault.Poisoned("BAD_KEY", fmt.Errorf("tell load: %w", err))
 	}
 	return c.tell(tenant, load, st)
 }
@@ -110,18 +123,23 @@ func (c Config) onPlaceChanged(_ context.Context, key, _ string, _ time.Time, st
 func (c Config) tell(tenant string, load avro.Identifier, st state) (stream.Emits, error) {
 	m := gather(slices.Collect(factset.Standing(st.facts)))
 	depend(tenant, m, st)
-	var out stream.Emits
 	places, err := st.known(tenant, m.stops)
 	if err != nil {
-		return out, fmt.Errorf("match stays of load %q: %w", load.Value, err)
+		return stream.Emits{}, fmt.Errorf("match stays of load %q: %w", load.Value, err)
 	}
-	stops := c.matched(tenant, m, places)
-	aboard := m.aboard()
-	for _, a := range aboard {
-		view := m.view(tenant, load, a, stops)
-		st.emit(&out, ids.Key(tenant, a.shipment), view)
+	tells := m.tells(c.matched(tenant, m, places))
+	var out stream.Emits
+	aboard := map[string]bool{}
+	size := len(m.facts)
+	for _, a := range m.aboard() {
+		view := m.view(tenant, load, a, tells)
+		key := ids.Key(tenant, a.shipment)
+		aboard[key] = true
+		size += len(view.Facts)
+		st.emit(&out, key, view)
 	}
 	st.leave(&out, tenant, load, aboard)
+	st.pace.Derived(size)
 	return out, nil
 }
 
@@ -139,10 +157,10 @@ func (st state) emit(out *stream.Emits, key string, view *avro.LoadView) {
 }
 
 // leave tells shipments that are not aboard any more.
-func (st state) leave(out *stream.Emits, tenant string, load avro.Identifier, aboard []passenger) {
+func (st state) leave(out *stream.Emits, tenant string, load avro.Identifier, aboard map[string]bool) {
 	var gone []string
 	for key := range st.told.All() {
-		if !slices.ContainsFunc(aboard, func(a passenger) bool { return ids.Key(tenant, a.shipment) == key }) {
+		if !aboard[key] {
 			gone = append(gone, key)
 		}
 	}

@@ -152,10 +152,11 @@ type passenger struct {
 // a scan stands until it is corrected.
 func (m *manifest) aboard() []passenger {
 	var out []passenger
+	at := map[avro.Identifier]int{}
 	for _, f := range m.facts {
 		for _, l := range f.Links {
 			if l.To.Kind == avro.IdentifierKindShipment && l.From.Kind == avro.IdentifierKindLoad && !l.Revoked && m.stands(f, l) {
-				out = m.board(out, l, f.FactID)
+				out = board(out, at, l, f.FactID)
 			}
 		}
 	}
@@ -174,11 +175,14 @@ func (m *manifest) stands(f *avro.Fact, l avro.Link) bool {
 	})
 }
 
-func (m *manifest) board(list []passenger, l avro.Link, factID string) []passenger {
-	i := slices.IndexFunc(list, func(p passenger) bool { return ids.Same(p.shipment, l.To) })
-	if i < 0 {
+// board adds what a link says; at is where in the list each shipment is.
+func board(list []passenger, at map[avro.Identifier]int, l avro.Link, factID string) []passenger {
+	who := l.To
+	who.Raw = avro.Opt[string]{}
+	i, known := at[who]
+	if !known {
+		i, at[who] = len(list), len(list)
 		list = append(list, passenger{shipment: l.To})
-		i = len(list) - 1
 	}
 	p := &list[i]
 	switch {
@@ -191,7 +195,7 @@ func (m *manifest) board(list []passenger, l avro.Link, factID string) []passeng
 }
 
 // view is what one shipment is told.
-func (m *manifest) view(tenant string, load avro.Identifier, p passenger, derived []avro.Fact) *avro.LoadView {
+func (m *manifest) view(tenant string, load avro.Identifier, p passenger, tells []avro.Fact) *avro.LoadView {
 	v := &avro.LoadView{
 		Tenant: tenant, LoadID: load.Value, Issuer: load.Issuer, ShipmentID: p.shipment.Value, Aboard: p.aboard, AboardFactIDs: p.evidence,
 		Carrier: m.plan.Carrier, Customer: m.plan.Customer, ServiceLevel: m.plan.ServiceLevel, Cancelled: m.cancelled,
@@ -206,7 +210,11 @@ func (m *manifest) view(tenant string, load avro.Identifier, p passenger, derive
 			v.Stops = append(v.Stops, m.stopFor(s))
 		}
 	}
-	v.Facts = m.factsFor(p.shipment, derived)
+	for i := range tells {
+		if m.at(&tells[i], p.shipment) {
+			v.Facts = append(v.Facts, tells[i])
+		}
+	}
 	return v
 }
 
@@ -227,18 +235,17 @@ func concerns(s avro.Stop, shipment avro.Identifier) bool {
 	})
 }
 
-// factsFor picks the load's milestones that concern a shipment, without the bodies they were read from.
-func (m *manifest) factsFor(shipment avro.Identifier, derived []avro.Fact) []avro.Fact {
+// tells lists the milestones of the load as a whole, without the bodies they were read from: what its shipments are told, where it
+// is of a stop of theirs.
+func (m *manifest) tells(derived []avro.Fact) []avro.Fact {
 	var out []avro.Fact
 	add := func(f *avro.Fact) {
-		if f.HasMilestone && f.Milestone == avro.MilestoneCodeAssigned && !m.assigns(f) {
+		if !f.HasMilestone || f.Milestone == avro.MilestoneCodeAssigned && !m.assigns(f) || !timeline.Concerns(f) {
 			return
 		}
-		if f.HasMilestone && timeline.Concerns(f) && m.at(f, shipment) {
-			g := *f
-			g.Load, g.Order, g.Links, g.Origin, g.ReceivedAt, g.EventID = avro.Opt[avro.Load]{}, avro.Opt[avro.Order]{}, nil, avro.Origin{}, 0, ""
-			out = append(out, g)
-		}
+		g := *f
+		g.Load, g.Order, g.Links, g.Origin, g.ReceivedAt, g.EventID = avro.Opt[avro.Load]{}, avro.Opt[avro.Order]{}, nil, avro.Origin{}, 0, ""
+		out = append(out, g)
 	}
 	for _, f := range m.facts {
 		add(f)

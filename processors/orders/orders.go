@@ -13,6 +13,7 @@ import (
 	"waybill/processors/model/facts"
 	"waybill/processors/model/factset"
 	"waybill/processors/model/ids"
+	"waybill/processors/model/pace"
 	"waybill/processors/model/timeline"
 	"waybill/processors/stream"
 	"waybill/topics"
@@ -26,6 +27,7 @@ type state struct {
 	order *stream.Value[avro.OrderState, *avro.OrderState]
 	facts *factset.Store
 	views *stream.Map[avro.ShipmentView, *avro.ShipmentView]
+	pace  pace.Pace
 }
 
 // New declares the stage.
@@ -38,15 +40,17 @@ func New() stream.Spec {
 				order: stream.ValueOf[avro.OrderState](b, "order"),
 				facts: stream.MapOf[avro.Fact](b, "fact"),
 				views: stream.MapOf[avro.ShipmentView](b, "view"),
+				pace:  pace.Of(b),
 			}
 		},
 		Inputs:  []stream.Input[state]{stream.On(onFact), stream.On(onShipmentView)},
 		Outputs: []topics.Name{topics.OrderTimelines.Name},
+		Timers:  onDue,
 	})
 }
 
 func onFact(_ context.Context, key string, ev stream.Event[avro.Fact], st state) (stream.Emits, error) {
-	if !factset.Put(st.facts, ev.Value) {
+	if !factset.Put(st.facts, ev.Value) || st.pace.Later(ev.Time) {
 		return stream.Emits{}, nil
 	}
 	return tell(key, ev.Time, st)
@@ -58,7 +62,15 @@ func onShipmentView(_ context.Context, key string, ev stream.Event[avro.Shipment
 		return stream.Emits{}, nil
 	}
 	*st.views.Edit(shipment) = ev.Value.Clone()
+	if st.pace.Later(ev.Time) {
+		return stream.Emits{}, nil
+	}
 	return tell(key, ev.Time, st)
+}
+
+// onDue tells what came since an order of thousands of lines was told last.
+func onDue(_ context.Context, key string, f stream.Firing, st state) (stream.Emits, error) {
+	return tell(key, f.Now, st)
 }
 
 // tell derives the order's timeline anew and emits it if its content changed.
@@ -73,6 +85,7 @@ func tell(key string, now time.Time, st state) (stream.Emits, error) {
 	}
 	var out stream.Emits
 	tl := derive(tenant, id, st)
+	st.pace.Derived(int(tl.Facts) + len(tl.Entries))
 	content := facts.Hash(string(tl.Append(nil)))
 	if content == s.Content {
 		return out, nil

@@ -12,6 +12,7 @@ import (
 	"waybill/avro"
 	"waybill/processors/model/factset"
 	"waybill/processors/model/ids"
+	"waybill/processors/model/pace"
 	"waybill/processors/model/timeline"
 	"waybill/processors/stream"
 	"waybill/topics"
@@ -58,6 +59,7 @@ type state struct {
 	contracts  *stream.Map[avro.Contract, *avro.Contract]
 	levels     *stream.Map[avro.ServiceLevel, *avro.ServiceLevel]
 	needs      *stream.Index
+	pace       pace.Pace
 }
 
 func bind(b *stream.Binder) state {
@@ -73,6 +75,7 @@ func bind(b *stream.Binder) state {
 		contracts:  stream.TableOf[avro.Contract](b, "contract", stream.Migrated(2, beforeClauses)),
 		levels:     stream.TableOf[avro.ServiceLevel](b, "level"),
 		needs:      stream.IndexOf(b, "needs"),
+		pace:       pace.Of(b),
 	}
 }
 
@@ -95,7 +98,7 @@ func New(cfg Config) stream.Spec {
 }
 
 func (c Config) onFact(_ context.Context, key string, ev stream.Event[avro.Fact], st state) (stream.Emits, error) {
-	if !factset.Put(st.facts, ev.Value) {
+	if !factset.Put(st.facts, ev.Value) || st.pace.Later(ev.Time) {
 		return stream.Emits{}, nil
 	}
 	return c.tell(key, ev.Time, st)
@@ -107,6 +110,9 @@ func (c Config) onLoadView(_ context.Context, key string, ev stream.Event[avro.L
 		return stream.Emits{}, nil
 	}
 	*st.loads.Edit(load) = ev.Value.Clone()
+	if st.pace.Later(ev.Time) {
+		return stream.Emits{}, nil
+	}
 	return c.tell(key, ev.Time, st)
 }
 
@@ -141,10 +147,13 @@ func onServiceLevel(_ context.Context, _ string, ev stream.Event[avro.ServiceLev
 func partyReference(tenant, party string) string { return "party|" + topics.Key(tenant, party) }
 func levelReference(name string) string          { return "level|" + name }
 
-// onDue judges what is expected by now: from here on, silence means missed.
+// onDue judges what is expected by now: from here on, silence means missed. Or it tells what came since a shipment of thousands of facts
+// was told last, which judges nothing.
 func (c Config) onDue(_ context.Context, key string, f stream.Firing, st state) (stream.Emits, error) {
-	s := st.shipment.Edit()
-	s.JudgedAt = max(s.JudgedAt, avro.MicrosOf(f.Now))
+	if f.Name != pace.Timer {
+		s := st.shipment.Edit()
+		s.JudgedAt = max(s.JudgedAt, avro.MicrosOf(f.Now))
+	}
 	return c.tell(key, f.Now, st, lagging(f.Lagging))
 }
 
@@ -190,6 +199,7 @@ func (c Config) tell(key string, now time.Time, st state, opts ...option) (strea
 	t.tellGaps()
 	t.tellOrders()
 	t.schedule(min(due, ready))
+	t.pace.Derived(len(t.consist.facts) + len(t.entries))
 	return t.out, nil
 }
 

@@ -127,6 +127,7 @@ func (d *Disk) open(dir string, id ID) (*Store, error) {
 	}
 	// Of level 0: in a table for the lowest one Pebble hides deletions, since nothing should lie below.
 	s := &Store{db: db, lock: lock, dir: dir, fs: options.FS, trouble: trouble, tables: options.MakeWriterOptions(0, db.TableFormat())}
+	s.tables.DisableValueBlocks = true // as options says
 	if err := s.identify(id); err != nil {
 		s.spoilt = false // Open sets it aside
 		return nil, errors.Join(err, s.Close())
