@@ -23,9 +23,10 @@ import (
 const Name = "orders"
 
 type state struct {
-	order *stream.Value[avro.OrderState, *avro.OrderState]
-	facts *factset.Store
-	views *stream.Map[avro.ShipmentView, *avro.ShipmentView]
+	order  *stream.Value[avro.OrderState, *avro.OrderState]
+	facts  *factset.Store
+	routes *factset.Routes
+	views  *stream.Map[avro.ShipmentView, *avro.ShipmentView]
 }
 
 // New declares the stage.
@@ -35,18 +36,26 @@ func New() stream.Spec {
 		Inbox: topics.OrdersInbox,
 		State: func(b *stream.Binder) state {
 			return state{
-				order: stream.ValueOf[avro.OrderState](b, "order"),
-				facts: stream.MapOf[avro.Fact](b, "fact"),
-				views: stream.MapOf[avro.ShipmentView](b, "view"),
+				order:  stream.ValueOf[avro.OrderState](b, "order"),
+				facts:  stream.MapOf[avro.Fact](b, "fact"),
+				routes: stream.MapOf[avro.Routes](b, "route"),
+				views:  stream.MapOf[avro.ShipmentView](b, "view"),
 			}
 		},
-		Inputs:  []stream.Input[state]{stream.On(onFact), stream.On(onShipmentView)},
+		Inputs:  []stream.Input[state]{stream.On(onFact), stream.On(onWithdrawal), stream.On(onShipmentView)},
 		Outputs: []topics.Name{topics.OrderTimelines.Name},
 	})
 }
 
 func onFact(_ context.Context, key string, ev stream.Event[avro.Fact], st state) (stream.Emits, error) {
-	if !factset.Put(st.facts, ev.Value) {
+	if !factset.Arrive(st.facts, st.routes, ev.Value) {
+		return stream.Emits{}, nil
+	}
+	return tell(key, ev.Time, st)
+}
+
+func onWithdrawal(_ context.Context, key string, ev stream.Event[avro.Withdrawal], st state) (stream.Emits, error) {
+	if !factset.Withdraw(st.facts, st.routes, ev.Value.FactID) {
 		return stream.Emits{}, nil
 	}
 	return tell(key, ev.Time, st)

@@ -174,6 +174,7 @@ func (v *visit) drop(name string) {
 		v.tellParked(known, pastHorizon)
 	}
 	v.facts.Delete(name)
+	v.routes.Delete(name)
 }
 
 // forget forgets the identifier, of which nothing was heard for long.
