@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"waybill/avro"
 	"waybill/processors/model/facts"
@@ -250,5 +251,17 @@ const forever = avro.Micros(1<<62 - 1)
 // holds says whether a link held at any time of the fact.
 func holds(l *avro.Link, f *avro.Fact) bool {
 	from, to := interval(f)
-	return !l.Revoked && from < l.ValidTo.Or(forever) && to > l.ValidFrom.Or(-forever)
+	return !l.Revoked && from < ends(l) && to > l.ValidFrom.Or(-forever)
+}
+
+// leash is for how long a vehicle or trailer is a load's of which nobody says that it gave it back. Without it, what it does would be told to
+// every load that it ever had.
+const leash = avro.Micros(14 * 24 * time.Hour / time.Microsecond)
+
+// ends is when a link ceases to hold.
+func ends(l *avro.Link) avro.Micros {
+	if l.To.Kind == avro.IdentifierKindLoad && (l.From.Kind == avro.IdentifierKindVehicle || l.From.Kind == avro.IdentifierKindTrailer) && l.ValidFrom.Ok {
+		return l.ValidTo.Or(l.ValidFrom.V + leash)
+	}
+	return l.ValidTo.Or(forever)
 }
