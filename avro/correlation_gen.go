@@ -1000,6 +1000,98 @@ func (r *Fact) setDefault(k int) {
 	}
 }
 
+// A fact that was sent here along a link leads here no more: the link was corrected, or is over. Where it
+// came by another link as well it still stands.
+//
+// Avro: waybill.correlation.Withdrawal.
+type Withdrawal struct {
+	// Whose data this is.
+	Tenant string
+	// The fact.
+	FactID string
+}
+
+// Decode implements [Record].
+func (r *Withdrawal) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.correlation.Withdrawal", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Withdrawal) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.correlation.Withdrawal", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Withdrawal) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.correlation.Withdrawal", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Withdrawal) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.correlation.Withdrawal", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Withdrawal) AvroName() string { return "waybill.correlation.Withdrawal" }
+
+// AvroSchema implements [Record].
+func (*Withdrawal) AvroSchema() string {
+	return `{"type":"record","name":"Withdrawal","namespace":"waybill.correlation","doc":"A fact that was sent here along a link leads here no more: the link was corrected, or is over. Where it came by another link as well it still stands.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"fact_id","type":"string","doc":"The fact."}]}`
+}
+
+func (r *Withdrawal) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Withdrawal) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Tenant, i = s[i+1:n], n
+	} else {
+		r.Tenant, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.FactID, i = s[i+1:n], n
+	} else {
+		r.FactID, i = readString(s, i)
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *Withdrawal) Append(b []byte) []byte {
+	b = appendString(b, r.Tenant)
+	b = appendString(b, r.FactID)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Withdrawal) Clone() Withdrawal {
+	c := *r
+	c.Tenant = strings.Clone(c.Tenant)
+	c.FactID = strings.Clone(c.FactID)
+	return c
+}
+
+func (r *Withdrawal) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Tenant, s, i, rd)
+	case 1:
+		return planString(&r.FactID, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Withdrawal) setDefault(k int) {
+	switch k {
+	}
+}
+
 // A fact that no view has yet, because no link leads on from its identifiers; or its release.
 //
 // Avro: waybill.correlation.Parked.
@@ -1013,7 +1105,8 @@ type Parked struct {
 	// True: it waits no more. A link came and it went on, or reason says what else became of it.
 	Released bool
 	// NO_LINK or NO_IDENTIFIER: why it waits, or waited; of a release also PAST_HORIZON: no link came in time. It
-	// is a dead letter then, unless it is a stay between two loads.
+	// is a dead letter then, unless it is a stay between two loads. CORRECTED: what it says does not stand.
+	// WITHDRAWN: what led it here does not.
 	Reason string
 	// What it tells.
 	Milestone MilestoneCode
@@ -1052,7 +1145,7 @@ func (*Parked) AvroName() string { return "waybill.correlation.Parked" }
 
 // AvroSchema implements [Record].
 func (*Parked) AvroSchema() string {
-	return `{"type":"record","name":"Parked","namespace":"waybill.correlation","doc":"A fact that no view has yet, because no link leads on from its identifiers; or its release.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"fact_id","type":"string","doc":"The fact; for a restatable one its series."},{"name":"at","type":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]},"doc":"The identifier it waits under."},{"name":"released","type":"boolean","default":false,"doc":"True: it waits no more. A link came and it went on, or reason says what else became of it."},{"name":"reason","type":"string","default":"","doc":"NO_LINK or NO_IDENTIFIER: why it waits, or waited; of a release also PAST_HORIZON: no link came in time. It is a dead letter then, unless it is a stay between two loads."},{"name":"milestone","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"What it tells."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened."},{"name":"emitted_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"Inbox time of the record that led to it."}]}`
+	return `{"type":"record","name":"Parked","namespace":"waybill.correlation","doc":"A fact that no view has yet, because no link leads on from its identifiers; or its release.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"fact_id","type":"string","doc":"The fact; for a restatable one its series."},{"name":"at","type":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]},"doc":"The identifier it waits under."},{"name":"released","type":"boolean","default":false,"doc":"True: it waits no more. A link came and it went on, or reason says what else became of it."},{"name":"reason","type":"string","default":"","doc":"NO_LINK or NO_IDENTIFIER: why it waits, or waited; of a release also PAST_HORIZON: no link came in time. It is a dead letter then, unless it is a stay between two loads. CORRECTED: what it says does not stand. WITHDRAWN: what led it here does not."},{"name":"milestone","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"What it tells."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened."},{"name":"emitted_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"Inbox time of the record that led to it."}]}`
 }
 
 func (r *Parked) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }

@@ -84,6 +84,8 @@ func FuzzTimelineEntry(f *testing.F) { fuzzRecord(f, func() Record { return new(
 
 func FuzzTimelineStop(f *testing.F) { fuzzRecord(f, func() Record { return new(TimelineStop) }) }
 
+func FuzzWithdrawal(f *testing.F) { fuzzRecord(f, func() Record { return new(Withdrawal) }) }
+
 func FuzzProofOfDelivery(f *testing.F) { fuzzRecord(f, func() Record { return new(ProofOfDelivery) }) }
 
 func FuzzReceipt(f *testing.F) { fuzzRecord(f, func() Record { return new(Receipt) }) }
@@ -159,6 +161,8 @@ func FuzzPlace1(f *testing.F) { fuzzRecord(f, func() Record { return new(Place1)
 func FuzzResolveNode(f *testing.F) { fuzzRecord(f, func() Record { return new(ResolveNode) }) }
 
 func FuzzResolveNode1(f *testing.F) { fuzzRecord(f, func() Record { return new(ResolveNode1) }) }
+
+func FuzzRoutes(f *testing.F) { fuzzRecord(f, func() Record { return new(Routes) }) }
 
 func FuzzShipmentState(f *testing.F) { fuzzRecord(f, func() Record { return new(ShipmentState) }) }
 

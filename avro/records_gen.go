@@ -44,6 +44,7 @@ func Names() []string {
 		"waybill.correlation.Timeline",
 		"waybill.correlation.TimelineEntry",
 		"waybill.correlation.TimelineStop",
+		"waybill.correlation.Withdrawal",
 		"waybill.epod.ProofOfDelivery",
 		"waybill.epod.Receipt",
 		"waybill.loads.Assignment",
@@ -80,6 +81,7 @@ func Names() []string {
 		"waybill.state.Place1",
 		"waybill.state.ResolveNode",
 		"waybill.state.ResolveNode1",
+		"waybill.state.Routes",
 		"waybill.state.ShipmentState",
 		"waybill.state.TenantParking",
 		"waybill.state.Told",
@@ -180,6 +182,8 @@ func New(fullName string) (Record, bool) {
 		return new(TimelineEntry), true
 	case "waybill.correlation.TimelineStop":
 		return new(TimelineStop), true
+	case "waybill.correlation.Withdrawal":
+		return new(Withdrawal), true
 	case "waybill.epod.ProofOfDelivery":
 		return new(ProofOfDelivery), true
 	case "waybill.epod.Receipt":
@@ -252,6 +256,8 @@ func New(fullName string) (Record, bool) {
 		return new(ResolveNode), true
 	case "waybill.state.ResolveNode1":
 		return new(ResolveNode1), true
+	case "waybill.state.Routes":
+		return new(Routes), true
 	case "waybill.state.ShipmentState":
 		return new(ShipmentState), true
 	case "waybill.state.TenantParking":

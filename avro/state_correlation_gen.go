@@ -124,6 +124,79 @@ func (r *NodeFact) setDefault(k int) {
 	}
 }
 
+// By how many links a fact came, where that is more than one.
+//
+// Avro: waybill.state.Routes.
+type Routes struct {
+	// How many of them lead here still.
+	Count int64
+}
+
+// Decode implements [Record].
+func (r *Routes) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.Routes", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Routes) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.state.Routes", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Routes) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.Routes", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Routes) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.state.Routes", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Routes) AvroName() string { return "waybill.state.Routes" }
+
+// AvroSchema implements [Record].
+func (*Routes) AvroSchema() string {
+	return `{"type":"record","name":"Routes","namespace":"waybill.state","doc":"By how many links a fact came, where that is more than one.","fields":[{"name":"count","type":"long","doc":"How many of them lead here still."}]}`
+}
+
+func (r *Routes) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Routes) decodeAt(s string, i int) int {
+	r.Count, i = readLong(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *Routes) Append(b []byte) []byte {
+	b = appendLong(b, int64(r.Count))
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Routes) Clone() Routes {
+	c := *r
+	return c
+}
+
+func (r *Routes) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planLong(&r.Count, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Routes) setDefault(k int) {
+	switch k {
+	}
+}
+
 // A link that leads on from an identifier, with the fact it rests on.
 //
 // Avro: waybill.state.NodeLink.

@@ -126,6 +126,29 @@ func TestOneEventIDWithTwoContentsIsAConflict(t *testing.T) {
 	}
 }
 
+// A message tells several milestones under one event id: each stands by itself. Of two that exclude each other, one was said under an id
+// that was used before: both are in conflict.
+func TestOneEventIDWithTwoMilestones(t *testing.T) {
+	say := func(m avro.MilestoneCode) avro.Fact {
+		f := milestone(m, epod, clock(15, 0), load, shipment)
+		f.StopSequence, f.EventID = avro.Some(int32(2)), "E1"
+		return f
+	}
+	for _, c := range []struct {
+		other avro.MilestoneCode
+		want  avro.Agreement
+	}{
+		{avro.MilestoneCodePodReceived, avro.AgreementSingle}, {avro.MilestoneCodeDamaged, avro.AgreementSingle},
+		{avro.MilestoneCodeRefused, avro.AgreementConflict}, {avro.MilestoneCodeDeliveredPartial, avro.AgreementConflict}, {avro.MilestoneCodeAttemptFailed, avro.AgreementConflict},
+	} {
+		for i, tl := range bothWays(t, file(say(avro.MilestoneCodeDelivered)), file(say(c.other))) {
+			if len(tl.Entries) != 2 || tl.Entries[0].Agreement != c.want || tl.Entries[1].Agreement != c.want {
+				t.Errorf("with %s, run %d: %+v, want both %s", c.other, i, tl.Entries, c.want)
+			}
+		}
+	}
+}
+
 // A void of shipping takes back what was confirmed before it, for that delivery and whoever says so, until it is shipped again.
 func TestAVoidOfShippingTakesTheConfirmationBack(t *testing.T) {
 	say := func(m avro.MilestoneCode, src avro.Source, hour int, list ...avro.Identifier) []sim.Message {

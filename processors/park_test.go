@@ -297,6 +297,50 @@ func TestWhatAVehicleDidIsForgottenBehindTheHorizon(t *testing.T) {
 	}
 }
 
+// Assignments of which nobody tells the end do not pile up: a vehicle is a load's for two weeks then, and is not known to have been behind
+// the horizon.
+func TestAssignmentsWithoutAnEndDoNotPileUp(t *testing.T) {
+	cfg := resolve.DefaultConfig()
+	cfg.Horizon = 10 * 24 * time.Hour
+	s := line(sim.Options{}, cfg)
+	play(t, s, joins(device, vehicle)...)
+	size := func() (n int) {
+		for key, value := range s.State(resolve.Name) {
+			if strings.Contains(key, "/node\x00"+ids.Key(tenant, vehicle)) {
+				n += len(value)
+			}
+		}
+		return n
+	}
+	at50 := 0
+	for d := range 150 {
+		at := avro.MicrosOf(s.Now())
+		to := id(avro.IdentifierKindLoad, fmt.Sprint("L", d))
+		assign := milestone(avro.MilestoneCodeAssigned, tms, at, to, vehicle)
+		held := link(vehicle, to, avro.ClassifierActual)
+		held.ValidFrom = avro.Some(at)
+		assign.Links = []avro.Link{held}
+		play(t, s, file(assign)...)
+		play(t, s, file(stay(1, at+1e6, avro.Some(at+avro.Micros(1800*1e6)), atA))...)
+		tick(t, s, 24*time.Hour)
+		if d == 50 {
+			at50 = size()
+		}
+	}
+	if now := size(); at50 == 0 || now > at50+at50/4 {
+		t.Errorf("the vehicle's links take %d bytes after 50 loads and %d after 150", at50, now)
+	}
+	told := 0
+	for _, r := range s.Log(topics.LoadsInbox.Name) {
+		if f, ok := r.Value.(*avro.Fact); ok && f.Stay.Ok {
+			told++
+		}
+	}
+	if told < 150 || told > 150*15 {
+		t.Errorf("150 stays were told %d times, want each to the loads of two weeks", told)
+	}
+}
+
 // An identifier of which nothing is heard for long is forgotten, whatever it was.
 func TestIdleIdentifiersAreForgotten(t *testing.T) {
 	cfg := resolve.DefaultConfig()

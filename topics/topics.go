@@ -69,6 +69,7 @@ const (
 	milestone, timeline          = "waybill.correlation.Milestone", "waybill.correlation.Timeline"
 	orderTimeline, gap           = "waybill.correlation.OrderTimeline", "waybill.correlation.Gap"
 	partnerMessage, tick, letter = "waybill.platform.PartnerMessage", "waybill.platform.Tick", "waybill.platform.DeadLetter"
+	withdrawal                   = "waybill.correlation.Withdrawal"
 	letterReplay                 = "waybill.platform.DeadLetterReplay"
 	invoice, acknowledgement     = "waybill.billing.Invoice", "waybill.platform.Acknowledgement"
 )
@@ -93,10 +94,10 @@ var (
 // Inboxes: one a keyed stage.
 var (
 	Positions      = inbox("telematics.positions.v1", "tenant, issuer, device", "telematics", "Positions; track's inbox.", position)
-	ResolveInbox   = inbox("waybill.resolve.v1", "tenant, identifier", "waybill", "Facts, once under each of their identifiers; resolve's inbox.", fact)
+	ResolveInbox   = inbox("waybill.resolve.v1", "tenant, identifier", "waybill", "Facts, once under each of their identifiers, and which of them lead there no more; resolve's inbox.", fact, withdrawal)
 	LoadsInbox     = inbox("waybill.loads.v1", "tenant, load", "waybill", "Facts about loads, and places; loads' inbox.", fact, place)
-	ShipmentsInbox = inbox("waybill.shipments.v1", "tenant, shipment", "waybill", "Facts about shipments, views of loads, contracts, templates; shipments' inbox.", fact, loadView, contract, serviceLevel)
-	OrdersInbox    = inbox("waybill.orders.v1", "tenant, order", "waybill", "Facts about orders, views of shipments; orders' inbox.", fact, shipmentView)
+	ShipmentsInbox = inbox("waybill.shipments.v1", "tenant, shipment", "waybill", "Facts about shipments, views of loads, contracts, templates; shipments' inbox.", fact, withdrawal, loadView, contract, serviceLevel)
+	OrdersInbox    = inbox("waybill.orders.v1", "tenant, order", "waybill", "Facts about orders, views of shipments; orders' inbox.", fact, withdrawal, shipmentView)
 )
 
 // What Waybill says.

@@ -24,10 +24,11 @@ import (
 const Name = "orders"
 
 type state struct {
-	order *stream.Value[avro.OrderState, *avro.OrderState]
-	facts *factset.Store
-	views *stream.Map[avro.ShipmentView, *avro.ShipmentView]
-	pace  pace.Pace
+	order  *stream.Value[avro.OrderState, *avro.OrderState]
+	facts  *factset.Store
+	routes *factset.Routes
+	views  *stream.Map[avro.ShipmentView, *avro.ShipmentView]
+	pace   pace.Pace
 }
 
 // New declares the stage.
@@ -37,20 +38,28 @@ func New() stream.Spec {
 		Inbox: topics.OrdersInbox,
 		State: func(b *stream.Binder) state {
 			return state{
-				order: stream.ValueOf[avro.OrderState](b, "order"),
-				facts: stream.MapOf[avro.Fact](b, "fact"),
-				views: stream.MapOf[avro.ShipmentView](b, "view"),
-				pace:  pace.Of(b),
+				order:  stream.ValueOf[avro.OrderState](b, "order"),
+				facts:  stream.MapOf[avro.Fact](b, "fact"),
+				routes: stream.MapOf[avro.Routes](b, "route"),
+				views:  stream.MapOf[avro.ShipmentView](b, "view"),
+				pace:   pace.Of(b),
 			}
 		},
-		Inputs:  []stream.Input[state]{stream.On(onFact), stream.On(onShipmentView)},
+		Inputs:  []stream.Input[state]{stream.On(onFact), stream.On(onWithdrawal), stream.On(onShipmentView)},
 		Outputs: []topics.Name{topics.OrderTimelines.Name},
 		Timers:  onDue,
 	})
 }
 
 func onFact(_ context.Context, key string, ev stream.Event[avro.Fact], st state) (stream.Emits, error) {
-	if !factset.Put(st.facts, ev.Value) || st.pace.Later(ev.Time) {
+	if !factset.Arrive(st.facts, st.routes, ev.Value) || st.pace.Later(ev.Time) {
+		return stream.Emits{}, nil
+	}
+	return tell(key, ev.Time, st)
+}
+
+func onWithdrawal(_ context.Context, key string, ev stream.Event[avro.Withdrawal], st state) (stream.Emits, error) {
+	if !factset.Withdraw(st.facts, st.routes, ev.Value.FactID) || st.pace.Later(ev.Time) {
 		return stream.Emits{}, nil
 	}
 	return tell(key, ev.Time, st)

@@ -37,7 +37,7 @@ func TestInstallationsEndWhereTheNextBegins(t *testing.T) {
 
 // Words under one number that lie months apart speak of two documents; the zones in which facts are theirs never meet.
 func TestLivesOfANumber(t *testing.T) {
-	day := func(n int) avro.Micros { return avro.Micros(n) * 86_400_000_000 }
+	day := func(n int) avro.Micros { return avro.Micros(n+1000) * 86_400_000_000 }
 	word := func(n int, shipment string) avro.NodeLink {
 		return avro.NodeLink{OccurredAt: day(n), Link: avro.Link{To: avro.Identifier{Kind: avro.IdentifierKindShipment, Value: shipment}}}
 	}
@@ -48,7 +48,7 @@ func TestLivesOfANumber(t *testing.T) {
 		want string
 	}{
 		{avro.IdentifierKindPRO, 1, "AA2A"}, {avro.IdentifierKindPRO, 47, "AA2A"}, {avro.IdentifierKindPRO, 48, ""}, {avro.IdentifierKindPRO, 154, ""},
-		{avro.IdentifierKindPRO, 155, "B"}, {avro.IdentifierKindPRO, 245, "B"}, {avro.IdentifierKindPRO, 246, ""}, {avro.IdentifierKindDelivery, 100, "BAAA2"},
+		{avro.IdentifierKindPRO, 155, "B"}, {avro.IdentifierKindPRO, 245, "B"}, {avro.IdentifierKindPRO, 246, ""}, {avro.IdentifierKindOrder, 100, "BAAA2"}, {avro.IdentifierKindDelivery, 100, "AA2AB"}, {avro.IdentifierKindSSCC, 381, ""},
 	} {
 		v := &visit{at: avro.Identifier{Kind: c.kind}}
 		got := ""

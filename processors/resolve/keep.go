@@ -119,7 +119,7 @@ func (v *visit) concerned(links []avro.NodeLink) (names []string) {
 	names = nil
 	for i := range links {
 		l := &links[i].Link
-		from, to := l.ValidFrom.Or(-forever), l.ValidTo.Or(forever)
+		from, to := l.ValidFrom.Or(-forever), ends(l)
 		if v.at.Kind == avro.IdentifierKindDevice {
 			to = forever // what comes behind the end of an installation is not the vehicle's any more
 		}
@@ -181,7 +181,7 @@ func (v *visit) trim(before avro.Micros) {
 		v.drop(name)
 	}
 	node, _ := v.node.Get()
-	ended := func(l avro.NodeLink) bool { return l.Link.ValidTo.Or(forever) <= before }
+	ended := func(l avro.NodeLink) bool { return ends(&l.Link) <= before }
 	if slices.ContainsFunc(node.Links, ended) {
 		e := v.node.Edit()
 		e.Links = slices.DeleteFunc(e.Links, ended)
@@ -195,6 +195,7 @@ func (v *visit) drop(name string) {
 		v.tellParked(known, pastHorizon)
 	}
 	v.facts.Delete(name)
+	v.routes.Delete(name)
 }
 
 // forget forgets the identifier, of which nothing was heard for long.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"waybill/avro"
 	"waybill/processors/model/facts"
@@ -21,8 +22,11 @@ func (v *visit) learn(f *avro.Fact) (changed []avro.NodeLink) {
 	})
 	if node, _ = v.node.Get(); !f.Void && !facts.Corrected(f, node.Superseded) {
 		for _, l := range f.Links {
-			if ids.Same(l.From, v.at) && hops.Rank(l.To.Kind) > hops.Rank(v.at.Kind) {
-				l.From = avro.Identifier{} // it is here
+			away := ids.Same(l.From, v.at) && hops.Rank(l.To.Kind) > hops.Rank(v.at.Kind)
+			if away {
+				l.From = avro.Identifier{Kind: v.at.Kind} // it is here
+			}
+			if away || disbands(&l) && ids.Same(l.To, v.at) {
 				next = append(next, avro.NodeLink{Link: l, FactID: f.FactID, Series: f.Series, OccurredAt: f.OccurredAt, System: f.Source.System})
 			}
 		}
@@ -94,19 +98,85 @@ func (v *visit) compose() {
 		return
 	}
 	node, _ := v.node.Get()
-	best := bestLinks(node.Links)
 	told := map[string]bool{}
-	for _, x := range best {
-		for _, y := range best {
-			if composes[[2]avro.IdentifierKind{x.Link.To.Kind, y.Link.To.Kind}] {
-				f := v.composed(x, y)
+	always, lives := v.lives(node.Links)
+	if lifetimes[v.at.Kind] == 0 || len(lives) == 0 {
+		always, lives = nil, [][]avro.NodeLink{node.Links}
+	}
+	for _, life := range lives {
+		v.join(append(slices.Clone(always), life...), told)
+	}
+	v.dissolve(told)
+	v.withdraw(told)
+}
+
+// join tells what the links of one life say about each other's far ends.
+func (v *visit) join(links []avro.NodeLink, told map[string]bool) {
+	slices.SortFunc(links, compareLinks)
+	standing := ended(links)
+	over := len(standing) < len(links)
+	if !over {
+		standing = bestLinks(standing)
+	}
+	for _, x := range standing { // sorted by far end, best first
+		for _, y := range standing {
+			if !composes[[2]avro.IdentifierKind{x.Link.To.Kind, y.Link.To.Kind}] || over && !meet(&x, &y) {
+				continue
+			}
+			if f := v.composed(x, y); !told[f.Series] {
 				told[f.Series] = true
 				v.tell(f)
 			}
 		}
 	}
-	v.withdraw(told)
 }
+
+// meet says whether two links held at one time. A link without a start is a word that was said at its time.
+func meet(x, y *avro.NodeLink) bool {
+	from, to := max(x.Link.ValidFrom.Or(-forever), y.Link.ValidFrom.Or(-forever)), min(x.Link.ValidTo.Or(forever), y.Link.ValidTo.Or(forever))
+	for _, l := range []*avro.NodeLink{x, y} {
+		if said := l.OccurredAt; !l.Link.ValidFrom.Ok && said != 0 && (said < from || said >= to) {
+			return false
+		}
+	}
+	return from < to
+}
+
+// dissolve tells each child of an aggregation that was ended as a whole that it is over. That says the parent alone, which knows its children
+// by what was filed here about them.
+func (v *visit) dissolve(told map[string]bool) {
+	node, _ := v.node.Get()
+	for _, d := range node.Links {
+		if !disbands(&d.Link) {
+			continue
+		}
+		for _, known := range v.facts.All() {
+			for _, l := range known.Fact.Links {
+				if known.Fact.Void || l.Revoked || !ids.Same(l.To, v.at) || l.ValidFrom.Or(known.Fact.OccurredAt) > d.Link.ValidFrom.V {
+					continue
+				}
+				over := avro.Link{From: l.From, To: l.To, Classifier: avro.ClassifierActual, ValidFrom: d.Link.ValidFrom, Revoked: true}
+				over.From.Raw, over.To.Raw = avro.Opt[string]{}, avro.Opt[string]{}
+				f := v.factOf(over, facts.Hash("dissolved", ids.Key(v.tenant, v.at), ids.Key("", over.From), d.FactID))
+				f.OccurredAt, f.Source.System, f.DerivedFrom = d.OccurredAt, d.System, []string{d.FactID}
+				if !told[f.Series] {
+					told[f.Series] = true
+					v.tell(f)
+				}
+			}
+		}
+	}
+}
+
+// joinsDisbanded says whether a fact puts something into an aggregation of which it was said that it was ended as a whole.
+func (v *visit) joinsDisbanded(f *avro.Fact) bool {
+	node, _ := v.node.Get()
+	return slices.ContainsFunc(f.Links, func(l avro.Link) bool { return ids.Same(l.To, v.at) }) &&
+		slices.ContainsFunc(node.Links, func(l avro.NodeLink) bool { return disbands(&l.Link) })
+}
+
+// disbands says whether a link revokes all links to its end: it names no other.
+func disbands(l *avro.Link) bool { return l.Revoked && l.From.Kind == avro.IdentifierKindUnspecified }
 
 // bestLinks gives one link per far end: seen outweighs planned, then the first said.
 func bestLinks(links []avro.NodeLink) []avro.NodeLink {
@@ -185,5 +255,17 @@ const forever = avro.Micros(1<<62 - 1)
 // holds says whether a link held at any time of the fact.
 func holds(l *avro.Link, f *avro.Fact) bool {
 	from, to := interval(f)
-	return !l.Revoked && from < l.ValidTo.Or(forever) && to > l.ValidFrom.Or(-forever)
+	return !l.Revoked && from < ends(l) && to > l.ValidFrom.Or(-forever)
+}
+
+// leash is for how long a vehicle or trailer is a load's of which nobody says that it gave it back. Without it, what it does would be told to
+// every load that it ever had.
+const leash = avro.Micros(14 * 24 * time.Hour / time.Microsecond)
+
+// ends is when a link ceases to hold.
+func ends(l *avro.Link) avro.Micros {
+	if l.To.Kind == avro.IdentifierKindLoad && (l.From.Kind == avro.IdentifierKindVehicle || l.From.Kind == avro.IdentifierKindTrailer) && l.ValidFrom.Ok {
+		return l.ValidTo.Or(l.ValidFrom.V + leash)
+	}
+	return l.ValidTo.Or(forever)
 }

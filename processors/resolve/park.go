@@ -37,6 +37,7 @@ const (
 	noIdentifier = "NO_IDENTIFIER"
 	pastHorizon  = "PAST_HORIZON"
 	corrected    = "CORRECTED"
+	withdrew     = "WITHDRAWN"
 	parkingFull  = "PARKING_FULL"
 )
 
@@ -55,7 +56,11 @@ func (v *visit) park(name string, goesOn bool) {
 		return
 	}
 	because := ""
-	if !goesOn {
+	switch {
+	case goesOn:
+	case withdrawn(&known.Fact):
+		because = withdrew
+	default:
 		because = corrected
 	}
 	v.parked.Add(-1)
@@ -202,6 +207,8 @@ func (v *visit) closeGap(f *avro.Fact, because string) {
 		g.Gap.Reason = "no link came: it is a dead letter"
 	case corrected:
 		g.Gap.Reason = "what it said was corrected"
+	case withdrew:
+		g.Gap.Reason = "what led it here was corrected"
 	}
 	v.tellGap(g)
 }

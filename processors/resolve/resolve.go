@@ -22,9 +22,10 @@ const Name = "resolve"
 
 // state: facts, and what is remembered of each, leave memory once they are durable. Most are read once more, if at all.
 type state struct {
-	facts *stream.Map[avro.NodeFact, *avro.NodeFact]
-	spans *stream.Map[avro.NodeSpan, *avro.NodeSpan]
-	node  *stream.Value[avro.ResolveNode, *avro.ResolveNode]
+	facts  *stream.Map[avro.NodeFact, *avro.NodeFact]
+	routes *factset.Routes
+	spans  *stream.Map[avro.NodeSpan, *avro.NodeSpan]
+	node   *stream.Value[avro.ResolveNode, *avro.ResolveNode]
 
 	waits   *stream.Map[avro.NodeWait, *avro.NodeWait]
 	gaps    *stream.Map[avro.NodeGap, *avro.NodeGap]
@@ -35,9 +36,10 @@ type state struct {
 
 func bind(b *stream.Binder) state {
 	return state{
-		facts: stream.MapOf[avro.NodeFact](b, "fact", stream.Cold()),
-		spans: stream.MapOf[avro.NodeSpan](b, "span", stream.Cold()),
-		node:  stream.ValueOf[avro.ResolveNode](b, "node", stream.Migrated(2, migrateNode)),
+		facts:  stream.MapOf[avro.NodeFact](b, "fact", stream.Cold()),
+		routes: stream.MapOf[avro.Routes](b, "route", stream.Cold()),
+		spans:  stream.MapOf[avro.NodeSpan](b, "span", stream.Cold()),
+		node:   stream.ValueOf[avro.ResolveNode](b, "node", stream.Migrated(2, migrateNode)),
 
 		waits:   stream.MapOf[avro.NodeWait](b, "wait", stream.Cold()),
 		gaps:    stream.MapOf[avro.NodeGap](b, "gap", stream.Cold()),
@@ -74,7 +76,7 @@ func New(cfg Config) stream.Spec {
 		Name:   Name,
 		Inbox:  topics.ResolveInbox,
 		State:  bind,
-		Inputs: []stream.Input[state]{stream.On(r.onFact)},
+		Inputs: []stream.Input[state]{stream.On(r.onFact), stream.On(r.onWithdrawal)},
 		Outputs: []topics.Name{
 			topics.ResolveInbox.Name, topics.LoadsInbox.Name, topics.ShipmentsInbox.Name, topics.OrdersInbox.Name, topics.Parked.Name, topics.Gaps.Name,
 		},
@@ -105,7 +107,8 @@ func (r *rules) onFact(_ context.Context, key string, ev stream.Event[avro.Fact]
 	name := factset.Name(ev.Value)
 	known, ok := st.facts.Get(name)
 	if ok && !factset.Newer(ev.Value, &known.Fact) {
-		return stream.Emits{}, nil
+		v.again(name, known, ev.Value)
+		return v.out, nil
 	}
 	waited := ok && known.Parked
 	v.remember()
@@ -114,7 +117,7 @@ func (r *rules) onFact(_ context.Context, key string, ev stream.Event[avro.Fact]
 	v.forward(name, ev.Value)
 	v.walk(changed)
 	v.relieve(ev.Value)
-	if len(changed) > 0 {
+	if len(changed) > 0 || v.joinsDisbanded(ev.Value) {
 		v.compose()
 	}
 	if known, _ = st.facts.Get(name); known.Parked && !waited {
@@ -131,6 +134,7 @@ func (v *visit) forward(name string, f *avro.Fact) {
 	known, _ := v.facts.Get(name)
 	targets, goesOn := v.targets(f)
 	fresh := fresh(known, targets)
+	v.leave(name, known, targets)
 	restated := f.Revision > 0 && f.Series != ""
 	for _, t := range fresh {
 		v.send(t, f)

@@ -48,14 +48,20 @@ type target struct {
 // targets lists where a fact is to be sent by the links known now, each once, and says whether it goes on at all: a fact
 // that is filed under the next identifier by itself goes on without being sent.
 func (v *visit) targets(f *avro.Fact) (out []target, goesOn bool) {
+	if withdrawn(f) {
+		return nil, false
+	}
 	if hub(v.at.Kind) {
 		out = append(out, v.target(v.at))
 	}
 	node, _ := v.node.Get()
 	filed := hops.Nodes(f)
 	links := v.alive(node.Links, f)
-	if v.at.Kind == avro.IdentifierKindDevice {
+	switch {
+	case v.at.Kind == avro.IdentifierKindDevice:
 		links = installations(links)
+	case !moves(v.at.Kind): // a load itself says which of its assignments holds
+		links = ended(links)
 	}
 	for i := range links {
 		l := &links[i].Link

@@ -50,6 +50,7 @@ func (c Config) Validate() error {
 type state struct {
 	shipment   *stream.Value[avro.ShipmentState, *avro.ShipmentState]
 	facts      *factset.Store
+	routes     *factset.Routes
 	loads      *stream.Map[avro.LoadView, *avro.LoadView]
 	milestones *stream.Map[avro.Milestone, *avro.Milestone]
 	gaps       *stream.Map[avro.Gap, *avro.Gap]
@@ -66,6 +67,7 @@ func bind(b *stream.Binder) state {
 	return state{
 		shipment:   stream.ValueOf[avro.ShipmentState](b, "shipment"),
 		facts:      stream.MapOf[avro.Fact](b, "fact"),
+		routes:     stream.MapOf[avro.Routes](b, "route"),
 		loads:      stream.MapOf[avro.LoadView](b, "load"),
 		milestones: stream.MapOf[avro.Milestone](b, "milestone"),
 		gaps:       stream.MapOf[avro.Gap](b, "gap"),
@@ -86,7 +88,7 @@ func New(cfg Config) stream.Spec {
 		Inbox: topics.ShipmentsInbox,
 		State: bind,
 		Inputs: []stream.Input[state]{
-			stream.On(cfg.onFact), stream.On(cfg.onLoadView), stream.On(onContract), stream.On(onServiceLevel),
+			stream.On(cfg.onFact), stream.On(cfg.onWithdrawal), stream.On(cfg.onLoadView), stream.On(onContract), stream.On(onServiceLevel),
 		},
 		Outputs: []topics.Name{
 			topics.Timelines.Name, topics.Milestones.Name, topics.Gaps.Name, topics.Charges.Name, topics.OrdersInbox.Name,
@@ -98,7 +100,14 @@ func New(cfg Config) stream.Spec {
 }
 
 func (c Config) onFact(_ context.Context, key string, ev stream.Event[avro.Fact], st state) (stream.Emits, error) {
-	if !factset.Put(st.facts, ev.Value) || st.pace.Later(ev.Time) {
+	if !factset.Arrive(st.facts, st.routes, ev.Value) || st.pace.Later(ev.Time) {
+		return stream.Emits{}, nil
+	}
+	return c.tell(key, ev.Time, st)
+}
+
+func (c Config) onWithdrawal(_ context.Context, key string, ev stream.Event[avro.Withdrawal], st state) (stream.Emits, error) {
+	if !factset.Withdraw(st.facts, st.routes, ev.Value.FactID) || st.pace.Later(ev.Time) {
 		return stream.Emits{}, nil
 	}
 	return c.tell(key, ev.Time, st)

@@ -162,8 +162,19 @@ type saying struct {
 	source, event string
 }
 
+// instead are milestones of which one happens instead of another, by what they are one of: a driver delivers or is refused. A message may tell
+// several milestones under one event id, but not two of these at one stop.
+var instead = map[avro.MilestoneCode]avro.MilestoneCode{
+	avro.MilestoneCodeDeliveredPartial: avro.MilestoneCodeDelivered, avro.MilestoneCodeRefused: avro.MilestoneCodeDelivered,
+	avro.MilestoneCodeAttemptFailed: avro.MilestoneCodeDelivered, avro.MilestoneCodeNotCompleted: avro.MilestoneCodeDelivered,
+	avro.MilestoneCodeDeclined: avro.MilestoneCodeAccepted, avro.MilestoneCodeOrderCancelled: avro.MilestoneCodeOrderConfirmed,
+}
+
 func sayingOf(k key, f *avro.Fact) saying {
 	k.at = 0
+	if of, ok := instead[k.milestone]; ok {
+		k.milestone = of
+	}
 	return saying{k, f.Source.System.String() + "/" + f.Source.Partner, f.EventID}
 }
 

@@ -94,6 +94,8 @@ func TestEvents(t *testing.T) {
 				`|ITEM||01/04012345111118/21/1>|SSCC||340123451111111111 from 08:00 |ITEM||01/04012345111118/21/2>|SSCC||340123451111111111 from 08:00`},
 		{"unpacked", `{"type":"AggregationEvent",` + at + `,"action":"DELETE","bizStep":"unpacking","parentID":"urn:epc:id:sscc:4012345.3111111111","childEPCs":["urn:epc:id:sgtin:4012345.011111.1"]}`,
 			`UNMAPPED unpacking WMS 08:00:00.000 ; |SSCC||340123451111111111 |ITEM||01/04012345111118/21/1; |ITEM||01/04012345111118/21/1>|SSCC||340123451111111111 from 08:00 revoked`},
+		{"unpacked altogether", `{"type":"AggregationEvent",` + at + `,"action":"DELETE","bizStep":"unpacking","parentID":"urn:epc:id:sscc:4012345.3111111111"}`,
+			`UNMAPPED unpacking WMS 08:00:00.000 ; |SSCC||340123451111111111; |UNSPECIFIED||>|SSCC||340123451111111111 from 08:00 revoked`},
 		{"unit in a container, seen", `{"type":"AssociationEvent",` + at + `,"action":"OBSERVE","parentID":"urn:epc:id:bic:CSQU3054383","childEPCs":["urn:epc:id:sscc:4012345.3111111111"]}`,
 			` WMS 08:00:00.000 ; |CONTAINER||CSQU3054383 |SSCC||340123451111111111; |SSCC||340123451111111111>|CONTAINER||CSQU3054383`},
 		{"transaction", `{"type":"TransactionEvent",` + at + `,"action":"ADD","bizTransactionList":[{"type":"inv","bizTransaction":"urn:epcglobal:cbv:bt:4012345000009:1"},{"type":"inv","bizTransaction":"urn:epcglobal:cbv:bt:4012345000009:2"},{"type":"po","bizTransaction":"urn:epc:id:gdti:4012345.00009.PO-4711"}],"epcList":["urn:epc:id:sscc:4012345.3111111111"]}`,

@@ -217,6 +217,9 @@ func (t *teller) name(f *avro.Fact, e *event, things []string) {
 	during := validity(e.find("action").text, f.OccurredAt)
 	if e.kind != "TransactionEvent" {
 		link(f, children, parent, during)
+		if during.Revoked && len(children) == 0 {
+			disband(f, parent)
+		}
 		during = avro.Link{}
 	}
 	for _, tx := range transactions {
@@ -254,6 +257,16 @@ func validity(action string, at avro.Micros) avro.Link {
 		return avro.Link{ValidFrom: avro.Some(at), Revoked: true}
 	}
 	return avro.Link{}
+}
+
+// disband says that nothing belongs to a parent from the event on: deleted without children, an aggregation is ended for all of them (EPCIS
+// 2.0, 7.4.3 and 7.4.6). Who they are the event does not say.
+func disband(f *avro.Fact, parents []avro.Identifier) {
+	for _, p := range parents {
+		if hops.Routed(p.Kind) {
+			f.Links = append(f.Links, avro.Link{To: p, Classifier: avro.ClassifierActual, ValidFrom: avro.Some(f.OccurredAt), Revoked: true})
+		}
+	}
 }
 
 func link(f *avro.Fact, from, to []avro.Identifier, during avro.Link) {
