@@ -30,7 +30,7 @@ type works struct {
 
 	written int // bytes of state
 	said    int // bytes of what was told, to stages and to the world
-	now         time.Time
+	now     time.Time
 }
 
 type station struct {
