@@ -26,7 +26,7 @@ type contestant struct {
 
 // allContests are held in this order in each round.
 func allContests() []contest {
-	return slices.Concat([]contest{codecContest, hotContest}, trackContests(), modeContests(), restoreContests(), restartContests(), latencyContests(), liveContests(), []contest{sinkContest})
+	return slices.Concat([]contest{codecContest, adapterContest(), hotContest, correlationContest}, trackContests(), modeContests(), restoreContests(), restartContests(), latencyContests(), liveContests(), []contest{sinkContest})
 }
 
 // chosen are the contests that only names, all of them where it is empty.

@@ -49,7 +49,7 @@ func (f *field) ready(ctx context.Context, c contest) error {
 	}
 	if c.micro != nil {
 		var err error
-		f.micros[c.name], err = buildMicro(ctx, c)
+		f.micros[c.name], err = buildMicro(ctx, c, f.options)
 		return err
 	}
 	if f.sites[c.site] != nil {

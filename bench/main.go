@@ -14,6 +14,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -31,6 +33,7 @@ type options struct {
 	only      string
 	soak      time.Duration
 	site      string
+	loads     string
 }
 
 func main() {
@@ -59,6 +62,7 @@ func parse() (o options) {
 	flag.StringVar(&o.save, "save", "", "a folder that gets the tables as DATE-COMMIT.md, too")
 	flag.StringVar(&o.profile, "profile", "", "a folder that gets profiles of each part, CPU and allocations, of its last round; profiling itself costs a little")
 	flag.StringVar(&o.only, "only", "", "contests to hold, by name with commas between; all where empty:"+listed())
+	flag.StringVar(&o.loads, "loads", "1000,1000d,100000", "behind how many loads a fact is measured in contest correlation, with commas between; the first is what the others are measured against, a d: its state on disk. A million takes 20 GB of disk and a quarter of an hour a round")
 	flag.DurationVar(&o.soak, "soak", 0, "instead of contests: run track for so long under as much load as it takes, and look at its memory every 10 s")
 	flag.StringVar(&o.site, "soak-on", embedded, "where: "+embedded+" or "+apache)
 	flag.Parse()
@@ -79,6 +83,8 @@ func (o options) validate() error {
 		return fmt.Errorf("-soak %s: want %s or more, so that there is a trend to see", o.soak, 4*soakBeat)
 	case o.site != embedded && o.site != apache:
 		return fmt.Errorf("-soak-on %s: want %s or %s", o.site, embedded, apache)
+	case !slices.Contains(strings.Split(o.loads, ","), "1000"):
+		return fmt.Errorf("-loads %s: name 1000 too, the others are measured against it", o.loads)
 	case o.output != "table" && o.output != "json":
 		return fmt.Errorf("-o %s: want table or json", o.output)
 	}

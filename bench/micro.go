@@ -13,13 +13,17 @@ import (
 )
 
 // microPackage has Go benchmarks that belong into the tables, and their pattern. No number of theirs depends on a server.
-type microPackage struct{ pkg, pattern string }
+type microPackage struct {
+	pkg, pattern string
+
+	args func(options) []string // instead of microTime and microRuns
+}
 
 var micros = []string{"allocs/op", "B/op"}
 
 var codecContest = contest{
 	name: "codecs", about: "decoding, encoding and track's handler, in memory",
-	micro: []microPackage{{"./avro", "^Benchmark(Decode|Encode)$"}, {"./processors/track", "^BenchmarkPosition$"}},
+	micro: []microPackage{{pkg: "./avro", pattern: "^Benchmark(Decode|Encode)$"}, {pkg: "./processors/track", pattern: "^BenchmarkPosition$"}},
 	tables: []layout{
 		{held: "Decode/Position", title: "Decode a Position", unit: nsPerOp, base: "generated-alias", beside: micros},
 		{held: "Decode/Fact", title: "Decode a Fact", unit: nsPerOp, base: "generated-alias", beside: micros},
@@ -37,7 +41,7 @@ const (
 
 var hotContest = contest{
 	name: "hot", about: "reading, changing and writing state that is decoded in memory",
-	micro:  []microPackage{{"./processors/stream", "^BenchmarkHotState$"}},
+	micro:  []microPackage{{pkg: "./processors/stream", pattern: "^BenchmarkHotState$"}},
 	tables: []layout{{held: "HotState", title: "A record changes its key's state, decoded in memory, 10,000 keys (commit: a changed key, with a commit every 5,000 records)", unit: nsPerOp, base: "edit", beside: []string{"allocs/op", "encodes/changed-key"}}},
 }
 
@@ -49,7 +53,7 @@ type micro struct {
 }
 
 // buildMicro needs the go command and a working folder in Waybill's tree.
-func buildMicro(ctx context.Context, c contest) (m micro, err error) {
+func buildMicro(ctx context.Context, c contest, o options) (m micro, err error) {
 	m.contest = c
 	if m.dir, err = os.MkdirTemp("", "waybill-bench-tests-"); err != nil {
 		return m, err
@@ -60,7 +64,11 @@ func buildMicro(ctx context.Context, c contest) (m micro, err error) {
 		if err != nil {
 			return m, errors.Join(fmt.Errorf("build the benchmarks of %s (run from Waybill's folder, with Go installed): %w: %s", p.pkg, err, out), m.close())
 		}
-		m.runs = append(m.runs, []string{binary, "-test.run", "^$", "-test.bench", p.pattern, "-test.benchtime", microTime, "-test.count", fmt.Sprint(microRuns), "-test.benchmem"})
+		args := []string{"-test.benchtime", microTime, "-test.count", fmt.Sprint(microRuns)}
+		if p.args != nil {
+			args = p.args(o)
+		}
+		m.runs = append(m.runs, append([]string{binary, "-test.run", "^$", "-test.bench", p.pattern, "-test.benchmem"}, args...))
 	}
 	return m, nil
 }
@@ -71,7 +79,7 @@ func (m micro) close() error { return os.RemoveAll(m.dir) }
 func (m micro) measure(ctx context.Context, into trials) error {
 	for i, run := range m.runs {
 		cmd := exec.CommandContext(ctx, run[0], run[1:]...)
-		cmd.Dir = m.dir
+		cmd.Dir = filepath.FromSlash(m.contest.micro[i].pkg) // where its samples lie
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()

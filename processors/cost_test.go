@@ -83,11 +83,17 @@ const told = 2000
 
 // know lets the stages know so many loads. Most copies come first and in order, as a restore brings them, and lie in the lowest level; then
 // comes what is told, and then a tenth of the copies in commits as they come when a stage works, so that levels above are filled too.
-func (w *works) know(script []sim.Message, n int) {
+// It gives what is kept of a load.
+func (w *works) know(script []sim.Message, n int) (state int, text string) {
 	reals := min(n, told)
 	late := reals + (n-reals)/10
+	of := newWorks(w.tb, 0)
+	defer of.close()
+	of.fill(script, 0, min(n, 50))
+	state, text = of.perLoad(min(n, 50))
 	if n > reals {
 		of := newWorks(w.tb, 0)
+		defer of.close()
 		of.fill(script, 0, 1)
 		sorted := make([]string, 0, n-late)
 		for i := late; i < n; i++ {
@@ -101,9 +107,10 @@ func (w *works) know(script []sim.Message, n int) {
 		for i, st := range w.stages {
 			w.copy(st, of.stages[i].pattern(w.tb), reals, late)
 		}
-		return
+		return state, text
 	}
 	w.fill(script, 0, reals)
+	return state, text
 }
 
 // entry is one of the state of a load, with a place for the load's suffix in key and value.
@@ -198,16 +205,16 @@ func BenchmarkCorrelation(b *testing.B) {
 		}
 		w := newWorks(b, 64<<20)
 		began := time.Now()
-		w.know(script, n)
+		state, text := w.know(script, n)
 		if flushed {
 			w.flush()
 		}
 		runtime.GC()
 		settle()
-		b.Logf("%s loads known after %.0f s: %s", size, time.Since(began).Seconds(), w.perLoad(n))
-		b.Run("hot/loads="+size, func(b *testing.B) { w.fresh(b, script, n) })
+		b.Logf("%s loads known after %.0f s: %s", size, time.Since(began).Seconds(), text)
+		b.Run("hot/loads="+size, func(b *testing.B) { w.fresh(b, script, n, state) })
 		settle()
-		b.Run("cold/loads="+size, func(b *testing.B) { w.late(b, min(n, told)) })
+		b.Run("cold/loads="+size, func(b *testing.B) { w.late(b, min(n, told), state) })
 		w.close()
 	}
 }
@@ -220,32 +227,32 @@ func (w *works) flush() {
 	}
 }
 
-// perLoad says how many bytes of state there are for each of n loads, by stage and store.
-func (w *works) perLoad(n int) string {
+// perLoad says how many bytes of state there are for a load, by stage and store, where so many are known.
+func (w *works) perLoad(of int) (bytes int, text string) {
 	kept := w.bytes()
-	total := 0
 	for _, st := range w.stages {
-		total += kept[st.spec.Name]
+		bytes += kept[st.spec.Name] / of
 	}
-	text := fmt.Sprint(total/n, " B a load")
-	for _, of := range slices.Sorted(maps.Keys(kept)) {
-		text += fmt.Sprint(" ", of, " ", kept[of]/n)
+	text = fmt.Sprint(bytes, " B a load")
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		text += fmt.Sprint(" ", name, " ", kept[name]/of)
 	}
-	return text
+	return bytes, text
 }
 
 // fresh tells loads that nobody knew.
-func (w *works) fresh(b *testing.B, script []sim.Message, n int) {
+func (w *works) fresh(b *testing.B, script []sim.Message, n, state int) {
 	before, worked := w.facts, w.spent()
 	for b.Loop() {
 		w.fill(script, n, n+10)
 		n += 10
 	}
 	w.each(b, w.facts-before, worked)
+	b.ReportMetric(float64(state), "state-B/load")
 }
 
 // late tells one more scan of a carton each, of loads that lie far apart, and keeps nothing decoded behind a commit.
-func (w *works) late(b *testing.B, n int) {
+func (w *works) late(b *testing.B, n, state int) {
 	w.budget = 0
 	w.commit()
 	i, worked := 0, w.spent()
@@ -258,6 +265,7 @@ func (w *works) late(b *testing.B, n int) {
 		}
 	}
 	w.each(b, i, worked)
+	b.ReportMetric(float64(state), "state-B/load")
 }
 
 // each reports what a fact took, also of the processor: the machine may have other work.

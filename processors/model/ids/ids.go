@@ -67,12 +67,14 @@ func ssccOfURN(v, rest string) string {
 // container closes up a freight container number, which is written with and without blanks and hyphens (ISO 6346: three
 // letters of owner, one of category, six digits, a check digit). Other equipment keeps its own way of writing.
 func container(v string) string {
-	closed := strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(v))
+	closed := strings.ToUpper(unspaced.Replace(v))
 	if len(closed) < 10 || len(closed) > 11 || !numeric(closed[4:]) || strings.Trim(closed[:4], "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 		return v
 	}
 	return closed
 }
+
+var unspaced = strings.NewReplacer(" ", "", "-", "")
 
 func unpad(v string) string {
 	if !numeric(v) {

@@ -49,6 +49,8 @@ func (f *flattener) add(key string, v any) {
 		}
 	case json.Number:
 		f.out = append(f.out, avro.KV{K: key, V: v.String()})
+	case string:
+		f.out = append(f.out, avro.KV{K: key, V: v})
 	default:
 		f.out = append(f.out, avro.KV{K: key, V: fmt.Sprint(v)})
 	}

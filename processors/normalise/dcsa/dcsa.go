@@ -30,7 +30,7 @@ const Format = "dcsa"
 // Adapter adapts Track & Trace payloads. What codes mean is said by code tables; a code that none names is UNMAPPED.
 type Adapter struct {
 	tables *codes.Tables
-	schema *jsonschema.Schema
+	schema rules
 }
 
 // New reads the schema, and makes an adapter that looks codes up in the tables.
@@ -111,13 +111,13 @@ func (a *Adapter) event(t *teller, path string, e any) *avro.Fact {
 			return nil
 		}
 	}
-	if err := a.schema.Validate(e); err != nil {
-		var invalid *jsonschema.ValidationError
-		if !errors.As(err, &invalid) {
-			t.Addf(path, "%v", err)
-			return nil
-		}
-		explain(&t.Report, path, invalid)
+	faults, err := a.schema.validate(e)
+	if err != nil {
+		t.Addf(path, "%v", err)
+		return nil
+	}
+	if len(faults) > 0 {
+		explain(&t.Report, path, faults)
 		return nil
 	}
 	return t.tell(path, o) // an object: the schema says so

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	_ "embed"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,23 +20,78 @@ import (
 //go:embed event.schema.json
 var eventSchema []byte
 
-func compile() (*jsonschema.Schema, error) {
+// rules are what every event must be, and what one of a type must be besides: allOf of event.schema.json, taken apart, since the validator
+// builds an error for each "if" that does not hold [measured: a third of the adapter's time].
+type rules struct {
+	any  *jsonschema.Schema
+	kind map[string]*jsonschema.Schema // by eventType
+}
+
+func compile() (r rules, err error) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(eventSchema))
 	if err != nil {
-		return nil, fmt.Errorf("read dcsa/event.schema.json: %w", err)
+		return r, fmt.Errorf("read dcsa/event.schema.json: %w", err)
 	}
+	whole, _ := doc.(object)
+	branches, _ := whole["allOf"].([]any)
+	delete(whole, "allOf")
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	if err := c.AddResource("event.schema.json", doc); err != nil {
-		return nil, fmt.Errorf("add dcsa/event.schema.json: %w", err)
+	if err := c.AddResource(schemaFile, doc); err != nil {
+		return r, fmt.Errorf("add dcsa/event.schema.json: %w", err)
 	}
-	return c.Compile("event.schema.json")
+	if r.any, err = c.Compile(schemaFile); err != nil {
+		return r, err
+	}
+	r.kind = map[string]*jsonschema.Schema{}
+	for _, b := range branches {
+		kind, ref := branch(b)
+		if r.kind[kind], err = c.Compile(schemaFile + ref); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+const schemaFile = "event.schema.json"
+
+// branch is for which eventType one element of allOf holds, and what then does.
+func branch(b any) (kind, ref string) {
+	at := func(v any, path ...string) string {
+		for _, step := range path {
+			o, _ := v.(object)
+			v = o[step]
+		}
+		return text(v)
+	}
+	return at(b, "if", "properties", "eventType", "const"), at(b, "then", "$ref")
+}
+
+// validate gives what is wrong with an event, as explain tells it.
+func (r rules) validate(e any) (faults []*jsonschema.ValidationError, err error) {
+	o, _ := e.(object)
+	for _, s := range []*jsonschema.Schema{r.any, r.kind[text(o["eventType"])]} {
+		if s == nil {
+			continue
+		}
+		var invalid *jsonschema.ValidationError
+		switch err := s.Validate(e); {
+		case errors.As(err, &invalid):
+			faults = append(faults, invalid)
+		case err != nil:
+			return nil, err
+		}
+	}
+	return faults, nil
 }
 
 // explain adds what a schema found wrong to a report: by JSON pointer (RFC 6901) into the payload, in the order of pointers. A
 // field that is missing is named by the pointer it would have.
-func explain(r *adapter.Report, at string, e *jsonschema.ValidationError) {
-	found := causes(at, e)
+func explain(r *adapter.Report, at string, faults []*jsonschema.ValidationError) {
+	var found [][2]string
+	for _, e := range faults {
+		found = append(found, causes(at, e)...)
+	}
 	slices.SortFunc(found, func(a, b [2]string) int { return cmp.Or(strings.Compare(a[0], b[0]), strings.Compare(a[1], b[1])) })
 	for _, f := range found {
 		r.Addf(f[0], "%s", f[1])

@@ -71,15 +71,25 @@ func (n *node) arrange() string {
 	if len(n.kids) == 0 {
 		return n.name + "=" + n.text
 	}
-	texts := make(map[*node]string, len(n.kids))
-	for _, k := range n.kids {
-		texts[k] = k.arrange()
+	type written struct {
+		kid  *node
+		text string
 	}
-	slices.SortFunc(n.kids, func(a, b *node) int { return strings.Compare(texts[a], texts[b]) })
-	var out strings.Builder
-	out.WriteString(n.name + "=" + n.text)
+	all := make([]written, 0, len(n.kids))
+	length := len(n.name) + 1 + len(n.text)
 	for _, k := range n.kids {
-		out.WriteString(texts[k])
+		all = append(all, written{k, k.arrange()})
+		length += len(all[len(all)-1].text)
+	}
+	slices.SortFunc(all, func(a, b written) int { return strings.Compare(a.text, b.text) })
+	var out strings.Builder
+	out.Grow(length)
+	out.WriteString(n.name)
+	out.WriteByte('=')
+	out.WriteString(n.text)
+	for i, w := range all {
+		n.kids[i] = w.kid
+		out.WriteString(w.text)
 	}
 	return out.String()
 }

@@ -65,20 +65,26 @@ func prehash(kind string, event *node) string {
 
 // inOrder writes the fields in their order, then those that the order does not name, which are extensions.
 func (n *node) inOrder(props []property) string {
-	var out strings.Builder
-	same := map[string][]*node{}
-	for _, k := range n.kids {
-		same[k.name] = append(same[k.name], k)
+	if len(n.kids) == 0 {
+		return ""
 	}
+	var out strings.Builder
+	var room [16]*node
+	some := room[:0]
 	for _, p := range props {
-		if list := same[p.name]; list != nil {
-			out.WriteString(sorted(list, func(k *node) string { return k.written(p.order) }))
-			delete(same, p.name)
+		some = some[:0]
+		for _, k := range n.kids {
+			if k.name == p.name {
+				some = append(some, k)
+			}
+		}
+		if len(some) > 0 {
+			out.WriteString(sorted(some, func(k *node) string { return k.written(p.order) }))
 		}
 	}
-	var rest []*node
+	rest := some[:0]
 	for _, k := range n.kids {
-		if same[k.name] != nil {
+		if !slices.ContainsFunc(props, func(p property) bool { return p.name == k.name }) {
 			rest = append(rest, k)
 		}
 	}
@@ -88,6 +94,12 @@ func (n *node) inOrder(props []property) string {
 
 // sorted writes elements in the order of what they are written as: a list's order is not content.
 func sorted(list []*node, write func(*node) string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	if len(list) == 1 {
+		return write(list[0])
+	}
 	out := make([]string, 0, len(list))
 	for _, k := range list {
 		out = append(out, write(k))

@@ -233,6 +233,8 @@ func (r *reader) field(to *node, element, name, path string, v any, depth int) {
 		}
 	case map[string]any:
 		r.fields(to.add(name, ""), name, path+".", v, depth+1)
+	case string:
+		to.add(name, r.ns.value(element, name, v))
 	default:
 		to.add(name, r.ns.value(element, name, fmt.Sprint(v)))
 	}

@@ -128,6 +128,9 @@ func parseInstant(v string) (time.Time, bool) {
 // number writes a number plainly: no plus, no noughts before it, none after its last decimal, no exponent. It is exact: two
 // numbers are never made one. What is no number stays as it is, and so does one that would be longer than widest written out.
 func number(v string) string {
+	if v == "" || strings.IndexByte("+-.0123456789", v[0]) < 0 {
+		return v
+	}
 	m := decimal.FindStringSubmatch(v)
 	if m == nil || m[2]+m[3] == "" {
 		return v
