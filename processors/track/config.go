@@ -23,7 +23,7 @@ type Config struct {
 	LeaveAfter time.Duration
 	// MaxAccuracy in metres: a fix that states a worse one is not used. A fix that states none is.
 	MaxAccuracy float64
-	// MaxSkew is how far a device's clock may be ahead of the broker's.
+	// MaxSkew is how far a device's clock may be ahead of that of who first saw the fix; of the broker's where the record does not say.
 	MaxSkew time.Duration
 	// Window (W) is how late a position may be, against the device's newest one, and still be used; and the longest silence a stay bridges.
 	Window time.Duration

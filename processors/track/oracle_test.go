@@ -34,6 +34,9 @@ type spot struct {
 // run takes positions in order, all of them to be used.
 func (o *oracle) run(in []avro.Position) {
 	for _, p := range in {
+		if o.stand != nil && plainDistance(point(&p), o.stand.centre()) > o.cfg.LeaveRadius+100*float64(p.DeviceAt-o.stand.until())/1e6 {
+			continue // nobody drives at 360 km/h
+		}
 		if o.last != nil {
 			o.metres += math.Floor(plainDistance(point(o.last), point(&p))*1000+0.5) / 1000
 		}
@@ -71,7 +74,7 @@ func (o *oracle) place(p avro.Position) {
 		}
 		return
 	}
-	away := p.DeviceAt - o.stand.inside[len(o.stand.inside)-1].DeviceAt
+	away := p.DeviceAt - o.stand.until()
 	long := away >= avro.Micros(o.cfg.LeaveAfter.Microseconds())
 	far := plainDistance(o.stand.centre(), point(&p))
 	switch {
@@ -97,8 +100,11 @@ func (o *oracle) place(p avro.Position) {
 
 func (o *oracle) absorb(p avro.Position) {
 	s := o.stand
+	was := s.doublings(o.cfg)
 	s.inside, s.outs, o.pending = append(s.inside, p), 0, nil
 	switch {
+	case s.open.Ok && s.doublings(o.cfg) > was && plainDistance(s.open.V.Centre, s.centre()) > o.cfg.Radius/10:
+		s.open = avro.Some(s.stay())
 	case s.open.Ok:
 		s.open.V.DoorOpened = s.stay().DoorOpened
 	case p.DeviceAt-s.inside[0].DeviceAt >= avro.Micros(o.cfg.MinDwell.Microseconds()):
@@ -106,10 +112,17 @@ func (o *oracle) absorb(p avro.Position) {
 	}
 }
 
+func (s *spot) until() avro.Micros { return s.inside[len(s.inside)-1].DeviceAt }
+
+// doublings is how often the minimum dwell has doubled.
+func (s *spot) doublings(cfg track.Config) int {
+	return int(math.Log2(float64((s.until() - s.inside[0].DeviceAt) / avro.Micros(cfg.MinDwell.Microseconds()))))
+}
+
 func (o *oracle) leave() {
 	if o.stand.open.Ok {
 		s := o.stand.stay()
-		s.DepartedAt = avro.Some(o.stand.inside[len(o.stand.inside)-1].DeviceAt)
+		s.DepartedAt = avro.Some(o.stand.until())
 		o.tells, o.told = append(o.tells, s), avro.Opt[avro.Stay]{}
 	}
 	again := o.pending

@@ -1,6 +1,7 @@
 package track
 
 import (
+	"math/bits"
 	"slices"
 
 	"waybill/avro"
@@ -19,6 +20,9 @@ type detector struct {
 // step puts the next fix into a scan and gives the way from the last one in millimetres.
 func (d *detector) step(s *avro.TrackScan, f *avro.TrackFix) (mm int64) {
 	at := point(f)
+	if s.Stand.Ok && d.beyondReach(&s.Stand.V, f, at) {
+		return 0
+	}
 	if s.Last.Ok {
 		mm = int64(geo.Distance(s.Last.V, at)*1000 + 0.5)
 	}
@@ -27,6 +31,17 @@ func (d *detector) step(s *avro.TrackScan, f *avro.TrackFix) (mm int64) {
 		d.placeAgain(s)
 	}
 	return mm
+}
+
+// fastest is how fast in m/s a road vehicle may have come from where it stood. Not a threshold between standing and driving: four times what
+// trucks do.
+const fastest = 100
+
+// beyondReach says whether a fix lies where the vehicle that stands cannot have got to since: it is another's, or a reflection. Time passes,
+// so a vehicle that is really there is believed before long.
+func (d *detector) beyondReach(stand *avro.TrackStand, f *avro.TrackFix, at avro.GeoPoint) bool {
+	away := float64(f.At-stand.InsideAt) / 1e6
+	return !geo.InCircle(at, centre(stand), d.LeaveRadius+fastest*away)
 }
 
 // placeAgain goes over the fixes that waited until it was clear that the vehicle left: the next standing may have begun there.
@@ -125,21 +140,29 @@ func (d *detector) absorb(s *avro.TrackScan, f *avro.TrackFix) {
 	stand.SumLon += geo.DeltaLon(stand.Anchor.LonE6, f.LonE6)
 	stand.Fixes++
 	stand.SilenceUs = max(stand.SilenceUs, int64(f.At-stand.InsideAt))
+	lasted := int64(stand.InsideAt - stand.ArrivedAt)
 	stand.InsideAt, stand.Outs = f.At, 0
 	doorOpens := f.DoorOpen && !stand.DoorOpened
 	stand.DoorOpened = stand.DoorOpened || f.DoorOpen
 	s.Pending = s.Pending[:0]
-	switch {
-	case stand.Open.Ok:
+	switch now := int64(f.At - stand.ArrivedAt); {
+	case stand.Open.Ok && !d.corrects(stand, lasted, now):
 		d.opened = d.opened || doorOpens
-	case int64(f.At-stand.ArrivedAt) >= d.minDwell:
+	case now >= d.minDwell:
 		stand.Open = avro.Some(avro.TrackOpen{Centre: centre(stand), Fixes: stand.Fixes, LongestSilenceS: int32(stand.SilenceUs / 1e6)})
 		d.opened = true
 	}
 }
 
-// underWay is the stay that is told and has not ended. Doors apart, its form depends on the fixes up to the minimum dwell
-// alone, so an open stay is no record per fix, and the same whenever it was told.
+// corrects says whether what was told of an open stay is told anew: each time that its length has doubled since the minimum dwell, if its
+// centre has moved by a tenth of the radius. The first fixes are often the worst, and at a fence's edge may lie on its other side. Which
+// fixes that are depends on the set alone, and of a stay of two days it is eleven at most.
+func (d *detector) corrects(stand *avro.TrackStand, lasted, now int64) bool {
+	return bits.Len64(uint64(now/d.minDwell)) > bits.Len64(uint64(lasted/d.minDwell)) && !geo.InCircle(centre(stand), stand.Open.V.Centre, d.Radius/10)
+}
+
+// underWay is the stay that is told and has not ended. Doors apart, its form depends on the fixes up to the minimum dwell, or up to the
+// doubling of it that corrected it last, so an open stay is no record per fix, and the same whenever it was told.
 func underWay(s *avro.TrackScan) (avro.Stay, bool) {
 	stand := &s.Stand.V
 	open := &stand.Open.V

@@ -85,7 +85,8 @@ func onSettle(_ context.Context, key string, fired stream.Firing, d *device) (st
 	return d.tell(head, teller{key: key, at: fired.Now}), err
 }
 
-// refuse counts what is not used. A clock ahead of the broker's would make everything after it late.
+// refuse counts what is not used. A clock that is ahead would make everything after it late. Ahead of what is said by the record itself, so that
+// it is refused or used whenever it comes: of the clock of who first saw it. Only where the record does not say that, the broker's stands in.
 func (d *device) refuse(n *avro.TrackCounts, p *avro.Position, now time.Time) bool {
 	at := avro.GeoPoint{LatE6: p.LatE6, LonE6: p.LonE6}
 	switch {
@@ -93,7 +94,7 @@ func (d *device) refuse(n *avro.TrackCounts, p *avro.Position, now time.Time) bo
 		n.Invalid++
 	case p.AccuracyMm.Ok && p.AccuracyMm.V > d.accuracy:
 		n.Inaccurate++
-	case int64(p.DeviceAt)-now.UnixMicro() > d.skew:
+	case p.ReceivedAt > 0 && int64(p.DeviceAt-p.ReceivedAt) > d.skew, p.ReceivedAt <= 0 && int64(p.DeviceAt)-now.UnixMicro() > d.skew:
 		n.Skewed++
 	default:
 		return false

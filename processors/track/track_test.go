@@ -2,10 +2,12 @@ package track_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
 	"waybill/avro"
+	"waybill/processors/model/geo"
 	"waybill/processors/sim"
 	"waybill/processors/track"
 	"waybill/topics"
@@ -58,6 +60,8 @@ func TestStays(t *testing.T) {
 		{"left during a gap", append(drive(leg{120, 10, 0, 0}), at(7200, 5000, 0), at(7230, 5000, 0), at(7290, 5000, 0)), "0-110 7200-"},
 		{"a gap after moving is not standing", []avro.Position{speed(at(0, 0, 0), 15), speed(at(3600, 2, 0), 15), speed(at(7200, 4, 0), 15)}, ""},
 		{"one outlier", shifted(drive(leg{200, 10, 0, 0}), 10, 500, 0), "0-"},
+		{"an outlier at the end of a gap", append(drive(leg{120, 10, 0, 0}), at(300, 50_000, 0), at(310, 0, 0), at(320, 0, 0)), "0-"},
+		{"far away after a gap that was long enough", append(drive(leg{120, 10, 0, 0}), at(1300, 50_000, 0), at(1310, 50_000, 0), at(1390, 50_000, 0)), "0-110 1300-"},
 		{"one outlier before the minimum dwell", shifted(drive(leg{200, 10, 0, 0}), 3, 500, 0), "0-"},
 		{"noise at the rim does not flap", shifted(shifted(drive(leg{400, 10, 0, 0}), 15, 45, 0), 20, -45, 20), "0-"},
 		{"shifted within the leave radius", append(drive(leg{120, 10, 0, 0}), at(130, 40, 0), at(140, 40, 0), at(150, 40, 0), at(200, 40, 0)), "0-"},
@@ -69,6 +73,29 @@ func TestStays(t *testing.T) {
 		if got := spans(stays(t, run(t, track.DefaultConfig(), c.in))); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+// An open stay whose first fixes lie off the spot is told anew, at doublings of the minimum dwell alone, until its centre stands still.
+func TestOpenStaysAreCorrected(t *testing.T) {
+	var in []avro.Position
+	for s := 0.0; s <= 3600; s += 10 {
+		north := 0.0
+		if s < 70 {
+			north = 20
+		}
+		in = append(in, at(s, north, 0))
+	}
+	facts := told(t, run(t, track.DefaultConfig(), in))
+	var fixes []int32
+	for _, f := range facts {
+		fixes = append(fixes, f.Stay.V.Fixes)
+	}
+	if want := []int32{7, 13, 25, 97}; !slices.Equal(fixes, want) {
+		t.Errorf("told with %v fixes, want %v: at the minimum dwell and at 2, 4 and 16 times it; at 8 it had moved by less than 3 m, and after 16 as well", fixes, want)
+	}
+	if last := facts[len(facts)-1].Stay.V.Centre; geo.Distance(last, point(&in[len(in)-1])) > 4 {
+		t.Errorf("the last centre told is %v, where the vehicle is at %v", last, point(&in[len(in)-1]))
 	}
 }
 
