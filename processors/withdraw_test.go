@@ -16,7 +16,7 @@ import (
 // What a link led on is taken back where the link does not stand, whichever comes first: in any order the same content, which says what is
 // wanted of every shipment: its milestones, in order of time.
 
-func joins(at avro.Micros, event string, from, to avro.Identifier) avro.Fact {
+func linked(at avro.Micros, event string, from, to avro.Identifier) avro.Fact {
 	return avro.Fact{Tenant: tenant, Source: wms, OccurredAt: at, EventID: event, Identifiers: []avro.Identifier{from, to}, Links: []avro.Link{link(from, to, avro.ClassifierActual)}}
 }
 
@@ -66,8 +66,8 @@ func TestAVoidedLinkTakesBackWhatItLedOn(t *testing.T) {
 	staged := milestone(avro.MilestoneCodeStaged, wms, clock(7, 0), sscc)
 	both := milestone(avro.MilestoneCodeStaged, wms, clock(7, 0), sscc, unit)
 	picked := milestone(avro.MilestoneCodePicked, wms, clock(5, 0), delivery)
-	packed := joins(clock(6, 0), "E1", sscc, delivery)
-	leads := joins(clock(4, 0), "E2", delivery, shipment)
+	packed := linked(clock(6, 0), "E1", sscc, delivery)
+	leads := linked(clock(4, 0), "E2", delivery, shipment)
 	for _, c := range []struct {
 		name string
 		said []avro.Fact
@@ -76,12 +76,12 @@ func TestAVoidedLinkTakesBackWhatItLedOn(t *testing.T) {
 		{"one hop before the shipment", []avro.Fact{leads, picked, voids(clock(9, 0), leads)}, map[string]string{"S1": ""}},
 		{"two hops before it", []avro.Fact{packed, leads, staged, voids(clock(9, 0), packed)}, map[string]string{"S1": ""}},
 		{"the second of two hops", []avro.Fact{packed, leads, staged, picked, voids(clock(9, 0), leads)}, map[string]string{"S1": ""}},
-		{"one of two ways", []avro.Fact{packed, leads, both, joins(clock(6, 0), "E3", unit, delivery), voids(clock(9, 0), packed)}, map[string]string{"S1": "STAGED"}},
-		{"both of two ways", []avro.Fact{packed, leads, both, joins(clock(6, 0), "E3", unit, delivery), voids(clock(9, 0), packed), voids(clock(9, 1), joins(clock(6, 0), "E3", unit, delivery))}, map[string]string{"S1": ""}},
-		{"and said again", []avro.Fact{packed, leads, staged, voids(clock(9, 0), packed), joins(clock(9, 30), "E4", sscc, delivery)}, map[string]string{"S1": "STAGED"}},
-		{"to another shipment", []avro.Fact{packed, leads, staged, voids(clock(9, 0), leads), joins(clock(9, 30), "E4", delivery, other)}, map[string]string{"S1": "", "S2": "STAGED"}},
-		{"from the wrong delivery to the right one", []avro.Fact{joins(clock(6, 0), "E1", sscc, wrong), joins(clock(4, 0), "E5", wrong, other), leads, staged, voids(clock(9, 0), joins(clock(6, 0), "E1", sscc, wrong)), packed}, map[string]string{"S1": "STAGED", "S2": ""}},
-		{"an order's", []avro.Fact{joins(clock(4, 0), "E6", order, shipment), milestone(avro.MilestoneCodeOrderConfirmed, wms, clock(3, 0), order), voids(clock(9, 0), joins(clock(4, 0), "E6", order, shipment))}, map[string]string{"S1": ""}},
+		{"one of two ways", []avro.Fact{packed, leads, both, linked(clock(6, 0), "E3", unit, delivery), voids(clock(9, 0), packed)}, map[string]string{"S1": "STAGED"}},
+		{"both of two ways", []avro.Fact{packed, leads, both, linked(clock(6, 0), "E3", unit, delivery), voids(clock(9, 0), packed), voids(clock(9, 1), linked(clock(6, 0), "E3", unit, delivery))}, map[string]string{"S1": ""}},
+		{"and said again", []avro.Fact{packed, leads, staged, voids(clock(9, 0), packed), linked(clock(9, 30), "E4", sscc, delivery)}, map[string]string{"S1": "STAGED"}},
+		{"to another shipment", []avro.Fact{packed, leads, staged, voids(clock(9, 0), leads), linked(clock(9, 30), "E4", delivery, other)}, map[string]string{"S1": "", "S2": "STAGED"}},
+		{"from the wrong delivery to the right one", []avro.Fact{linked(clock(6, 0), "E1", sscc, wrong), linked(clock(4, 0), "E5", wrong, other), leads, staged, voids(clock(9, 0), linked(clock(6, 0), "E1", sscc, wrong)), packed}, map[string]string{"S1": "STAGED", "S2": ""}},
+		{"an order's", []avro.Fact{linked(clock(4, 0), "E6", order, shipment), milestone(avro.MilestoneCodeOrderConfirmed, wms, clock(3, 0), order), voids(clock(9, 0), linked(clock(4, 0), "E6", order, shipment))}, map[string]string{"S1": ""}},
 	} {
 		t.Run(c.name, func(t *testing.T) { converges(t, c.said, c.want) })
 	}
@@ -89,10 +89,10 @@ func TestAVoidedLinkTakesBackWhatItLedOn(t *testing.T) {
 
 // What is composed of a link goes with it: a unit scanned onto a load under a delivery that it was not in puts no shipment aboard.
 func TestAVoidedLinkTakesBackWhatIsComposedOfIt(t *testing.T) {
-	packed := joins(clock(6, 0), "E1", sscc, delivery)
+	packed := linked(clock(6, 0), "E1", sscc, delivery)
 	loaded := milestone(avro.MilestoneCodeLoaded, wms, clock(8, 0), sscc, load)
 	loaded.Links = []avro.Link{link(sscc, load, avro.ClassifierActual)}
-	said := []avro.Fact{packed, joins(clock(4, 0), "E2", delivery, shipment), loaded, voids(clock(9, 0), packed)}
+	said := []avro.Fact{packed, linked(clock(4, 0), "E2", delivery, shipment), loaded, voids(clock(9, 0), packed)}
 	converges(t, said, map[string]string{"S1": ""})
 	s := line(sim.Options{}, resolve.DefaultConfig())
 	for _, f := range said {
@@ -106,14 +106,14 @@ func TestAVoidedLinkTakesBackWhatIsComposedOfIt(t *testing.T) {
 // An aggregation that is over leads on what happened before, and not what happens after.
 func TestAnAggregationEnds(t *testing.T) {
 	box := id(avro.IdentifierKindContainer, "CSQU3054383")
-	in, out := joins(clock(8, 0), "E1", sscc, box), joins(clock(10, 0), "E2", sscc, box)
+	in, out := linked(clock(8, 0), "E1", sscc, box), linked(clock(10, 0), "E2", sscc, box)
 	in.Links[0].ValidFrom = avro.Some(clock(8, 0))
 	out.Links[0].ValidFrom, out.Links[0].Revoked = avro.Some(clock(10, 0)), true
 	all := avro.Fact{Tenant: tenant, Source: wms, OccurredAt: clock(10, 0), Identifiers: []avro.Identifier{box}, Links: []avro.Link{{To: box, ValidFrom: avro.Some(clock(10, 0)), Revoked: true}}}
-	back := joins(clock(12, 0), "E3", sscc, box)
+	back := linked(clock(12, 0), "E3", sscc, box)
 	back.Links[0].ValidFrom = avro.Some(clock(12, 0))
 	scans := []avro.Fact{
-		joins(clock(1, 0), "E4", box, shipment), milestone(avro.MilestoneCodeStaged, wms, clock(9, 0), sscc),
+		linked(clock(1, 0), "E4", box, shipment), milestone(avro.MilestoneCodeStaged, wms, clock(9, 0), sscc),
 		milestone(avro.MilestoneCodeDamaged, wms, clock(11, 0), sscc), milestone(avro.MilestoneCodeReturned, wms, clock(13, 0), sscc),
 	}
 	for _, c := range []struct {
@@ -140,7 +140,7 @@ func TestUnitsAndDeliveriesComeBack(t *testing.T) {
 		loaded := milestone(avro.MilestoneCodeLoaded, wms, at(8), sscc, on)
 		loaded.Links = []avro.Link{link(sscc, on, avro.ClassifierActual)}
 		scan := []avro.MilestoneCode{avro.MilestoneCodeStaged, avro.MilestoneCodeDamaged}[i]
-		said = append(said, joins(at(4), "", delivery, ship), joins(at(6), "", sscc, delivery), milestone(scan, wms, at(7), sscc), loaded)
+		said = append(said, linked(at(4), "", delivery, ship), linked(at(6), "", sscc, delivery), milestone(scan, wms, at(7), sscc), loaded)
 	}
 	converges(t, said, map[string]string{"S1": "STAGED LOADED", "S2": "DAMAGED LOADED"})
 	s := line(sim.Options{}, resolve.DefaultConfig())
