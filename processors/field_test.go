@@ -1,6 +1,7 @@
 package processors_test
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -64,6 +65,15 @@ func TestField05WrongTrip(t *testing.T) {
 // A quarter of a year with few loads: numbers come back after months.
 func TestField08RecycledNumbers(t *testing.T) {
 	field(t, "recycled", world.Field{Recycled: 0.8, Consolidated: 0.2}, func(c *world.Config) { c.Vehicles, c.Days, c.Loads = 1, 110, 110 })
+}
+
+// A year and more: SSCCs and delivery numbers come back, too. It takes its time, so it is run where seeds are asked for.
+func TestLawField08RecycledUnits(t *testing.T) {
+	if os.Getenv("WAYBILL_LAW_SEEDS") == "" {
+		t.Skip("set WAYBILL_LAW_SEEDS: a year of one vehicle takes a minute; TestUnitsAndDeliveriesComeBack is the small form of it")
+	}
+	t.Setenv("WAYBILL_LAW_SEEDS", "1")
+	field(t, "recycled units", world.Field{Recycled: 0.8, Consolidated: 0.2}, func(c *world.Config) { c.Vehicles, c.Days, c.Loads = 1, 390, 390 })
 }
 
 func TestField09Reissued(t *testing.T) {

@@ -10,7 +10,7 @@ type Field struct {
 	WrongTrip    float64 // 5: of loads: the driver of another vehicle signed on; corrected hours later
 	CrossDock    float64 // 6: of loads that could: it takes on what the load before left at a terminal
 	LinkDaysLate float64 // 7: of loads: its plan and assignments come up to four days late; of installations likewise
-	Recycled     float64 // 8: of loads: it goes by the PRO number and BOL of one of the same carrier weeks ago
+	Recycled     float64 // 8: of loads: it goes by the PRO number and BOL of one of the same carrier weeks ago, and by SSCCs and delivery numbers of a year ago
 	Reissued     float64 // 9: of loads: tendered to another carrier first, cancelled, and issued again under its number
 	Resent       float64 // 10: of loads: everything said about it is sent again under new envelopes
 	DaysLate     float64 // 11: of messages: up to three days late; of loads: the device's fixes come half a day late

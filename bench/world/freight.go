@@ -69,9 +69,10 @@ func (p *planner) board(l *load, s *shipment, n int) *leg {
 func (p *planner) shipments(l *load, n int) []*leg {
 	for i := range n {
 		serial := (100_001+l.index)*10 + i + 1
-		s := &shipment{id: fmt.Sprintf("SH%d", serial), delivery: fmt.Sprintf("80%d", serial)}
+		units := (100_001+p.packed(l))*10 + i + 1
+		s := &shipment{id: fmt.Sprintf("SH%d", serial), delivery: fmt.Sprintf("80%d", units)}
 		for range whole(p.r, 1, 6) {
-			s.sscc = append(s.sscc, sscc(serial%10_000_000*30+len(s.sscc)))
+			s.sscc = append(s.sscc, sscc(units%10_000_000*30+len(s.sscc)))
 		}
 		s.untold = p.w.lonely(s.id)
 		s.bol = p.bol(l, i)

@@ -7,11 +7,30 @@ import "fmt"
 // reuseAfter is how many days later a carrier gives out the numbers of a load again: a quarter of a year.
 const reuseAfter = 96
 
+// reuseUnitsAfter is how many days later an SSCC may be given to another unit, a year by GS1, and numbers of deliveries begin anew.
+const reuseUnitsAfter = 372
+
+// span is the loads of one vehicle's day: from the first up to, and without, the first of the next day.
+type span struct{ first, end int }
+
+// before is the span of so many days ago; empty where the world was not there yet.
+func before(firsts []int, days int) span {
+	if n := len(firsts) - 1 - days; n >= 0 {
+		return span{firsts[n], firsts[n+1]}
+	}
+	return span{}
+}
+
 // numbered is the load by whose numbers a load goes: its own, or one of the same vehicle a quarter before.
-func (p *planner) numbered(l *load) int {
-	r := p.w.source("recycled", l.index)
-	old := p.old + len(p.d.loads)*p.w.cfg.Vehicles
-	if hit(r, p.w.cfg.Damage.Recycled) && p.old >= 0 && old < p.oldEnd {
+func (p *planner) numbered(l *load) int { return p.reused("recycled", l, p.old) }
+
+// packed is the load by whose SSCCs and delivery numbers a load goes: its own, or one of the same vehicle a year before.
+func (p *planner) packed(l *load) int { return p.reused("recycled units", l, p.older) }
+
+func (p *planner) reused(what string, l *load, from span) int {
+	r := p.w.source(what, l.index)
+	old := from.first + len(p.d.loads)*p.w.cfg.Vehicles
+	if hit(r, p.w.cfg.Damage.Recycled) && old < from.end {
 		return old
 	}
 	return l.index

@@ -141,11 +141,10 @@ func (w *World) days(v *vehicle) func() (*day, bool) {
 		if n == w.cfg.Days {
 			return nil, false
 		}
-		p := &planner{w: w, r: w.source("plan", v.index, n), v: v, d: &day{vehicle: v, number: n}, old: -1}
-		if firsts = append(firsts, index); len(firsts) > reuseAfter {
-			p.old, p.oldEnd = firsts[0], firsts[1]
-			firsts = firsts[1:]
-		}
+		p := &planner{w: w, r: w.source("plan", v.index, n), v: v, d: &day{vehicle: v, number: n}}
+		firsts = append(firsts, index)
+		p.old, p.older = before(firsts, reuseAfter), before(firsts, reuseUnitsAfter)
+		firsts = firsts[max(0, len(firsts)-reuseUnitsAfter):]
 		left := max(0, (w.cfg.Loads-index+w.cfg.Vehicles-1)/w.cfg.Vehicles)
 		p.plan(index, (left+w.cfg.Days-n-1)/(w.cfg.Days-n), free)
 		n, index, free = n+1, index+len(p.d.loads)*w.cfg.Vehicles, p.d.end
@@ -163,7 +162,7 @@ type planner struct {
 	now   time.Time // when the vehicle leaves at
 	avoid *place    // the place it comes from
 
-	old, oldEnd int // the loads of the day whose numbers may come back; none where old is negative
+	old, older span // the loads of the days whose documents' numbers, and whose units' and deliveries', may come back
 }
 
 // handover is how long after the last stop a vehicle is free for the next load.

@@ -19,8 +19,12 @@ func (w *World) Struck() map[string]int {
 		}
 	}
 	for number, uses := range numbers {
-		if strings.HasPrefix(number, "BL") {
+		switch {
+		case strings.HasPrefix(number, "BL"):
 			n["shared"] += uses - 1
+			continue
+		case strings.HasPrefix(number, "delivery "):
+			n["recycled units"] += uses - 1
 			continue
 		}
 		n["recycled"] += uses - 1
@@ -57,6 +61,7 @@ func (w *World) strikes(d *day, n, numbers map[string]int) {
 				count("untold delivery", aboard.shipment.untold.delivery)
 				count("untold unit", aboard.shipment.untold.units)
 				numbers[aboard.shipment.bol]++
+				numbers["delivery "+aboard.shipment.delivery]++
 			}
 		}
 	}
