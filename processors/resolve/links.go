@@ -15,6 +15,9 @@ import (
 
 // learn takes in the links a fact states from this identifier, and gives those that stand now and did not, or did and do not any more.
 func (v *visit) learn(f *avro.Fact) (changed []avro.NodeLink) {
+	if hub(v.at.Kind) && len(leads[v.at.Kind]) == 0 {
+		return nil // nothing is sent on by them: the view has the facts
+	}
 	node, _ := v.node.Get()
 	corrects := v.correct(f)
 	next := slices.DeleteFunc(slices.Clone(node.Links), func(l avro.NodeLink) bool {
