@@ -306,7 +306,7 @@ func TestAssignmentsWithoutAnEndDoNotPileUp(t *testing.T) {
 	play(t, s, joins(device, vehicle)...)
 	size := func() (n int) {
 		for key, value := range s.State(resolve.Name) {
-			if strings.Contains(key, "/node\x00"+ids.Key(tenant, vehicle)) {
+			if strings.Contains(key, ids.Key(tenant, vehicle)+"\x00node\x00") {
 				n += len(value)
 			}
 		}

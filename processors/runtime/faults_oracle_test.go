@@ -245,7 +245,7 @@ type changelog struct {
 func (c changelog) upTo(next int64) map[string]string {
 	all := map[string]string{}
 	for _, r := range c.records {
-		if r.Offset >= next || string(r.Key) == fenceKey || string(r.Key) == snapshotKey || string(r.Key) == sealKey {
+		if k := string(r.Key); r.Offset >= next || k == fenceKey || k == snapshotKey || k == sealKey {
 			continue
 		}
 		if delete(all, string(r.Key)); r.Value != nil {
