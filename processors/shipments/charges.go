@@ -107,20 +107,37 @@ func (t *telling) visited(leg *avro.LoadView, stop *avro.Stop, c *avro.Contract,
 		case contracts.Held:
 			out = append(out, held(line, rated.Reason))
 		case contracts.Due:
-			out = append(out, due(line, &rated, stop))
+			out = append(out, due(line, c, &rated, stop))
 		}
 	}
 	return out
 }
 
-// due puts an amount on a line. A stop that several shipments share is held: its amount is not this one's alone.
-func due(line *avro.Charge, rated *contracts.Line, stop *avro.Stop) *avro.Charge {
-	if len(stop.ShipmentIDs) > 1 {
-		return held(line, fmt.Sprintf("%s would be due, but shipments %s share the stop and the contract does not say how to split it", money.Format(rated.Minor, rated.Currency), strings.Join(stop.ShipmentIDs, ", ")))
+// due puts an amount on a line, or holds it where the clause says more of it than is posted yet.
+func due(line *avro.Charge, c *avro.Contract, rated *contracts.Line, stop *avro.Stop) *avro.Charge {
+	if why := unposted(c, rated, stop); why != "" {
+		return held(line, fmt.Sprintf("%s would be due, but %s", money.Format(rated.Minor, rated.Currency), why))
 	}
 	line.Unit, line.Quantity, line.Rate = contracts.Code(rated.Unit), rated.Quantity, rated.Rate
 	line.AmountMinor, line.Arithmetic = rated.Minor, rated.Arithmetic
 	return line
+}
+
+// unposted is why a visit's amount alone would be wrong: a stop that several shipments share, and what else a clause may ask for
+// that only the rater knows so far.
+func unposted(c *avro.Contract, rated *contracts.Line, stop *avro.Stop) string {
+	i := slices.IndexFunc(c.Clauses, func(k avro.Clause) bool { return k.Clause == rated.Clause })
+	switch {
+	case len(stop.ShipmentIDs) > 1:
+		return fmt.Sprintf("shipments %s share the stop and the contract does not say how to split it", strings.Join(stop.ShipmentIDs, ", "))
+	case len(rated.Portions) > 0:
+		return "the contract splits it over payors, which is not posted yet"
+	case c.Clauses[i].MaximumShipmentMinor.Ok:
+		return "the contract has a maximum for the shipment, and stops are rated one by one as yet"
+	case c.Clauses[i].Fault.Ok:
+		return "the contract asks whose fault it is, and reasons do not reach charges yet"
+	}
+	return ""
 }
 
 // uncontracted holds a charge where the customer has no contract at all and the vehicle was kept: never silence.

@@ -157,6 +157,7 @@ func (p published) trials() (file string, list []trial) {
 	case "lrlogistics.com layover":
 		return "lrlogistics", []trial{
 			{"a Friday", layover("2026-03-06 14:00", "2026-03-06 23:00"), cents(usd(p.Day))},
+			{"a Friday evening in Chicago, a Saturday in Greenwich", layover("2026-03-07 03:00", "2026-03-07 04:00"), cents(usd(p.Day))},
 			{"Friday to Monday", layover("2026-03-06 14:00", "2026-03-09 14:00"), cents(2*usd(p.Day) + 2*usd(p.Weekend))},
 		}
 	case "lrlogistics.com tonu":
