@@ -104,6 +104,9 @@ func obey(_ context.Context, key string, ev stream.Event[avro.PartnerMessage], s
 		st.users.Remove(v.Name)
 	case "alarm":
 		st.timers.Set(v.Name, time.UnixMicro(v.Line))
+	case "alarm and die":
+		st.timers.Set(v.Name, time.UnixMicro(v.Line))
+		return e, fault.Poisonf("BAD", "told to")
 	case "calm":
 		st.timers.Cancel(v.Name)
 	case "poison":
@@ -189,6 +192,17 @@ func (r *run) reopen() {
 
 // do hands over a record and gives the handler's error.
 func (r *run) do(key, format, name string, line int64) error {
+	return r.process(told{key, format, name, line})
+}
+
+// told is a record as these tests give it.
+type told struct {
+	key, format, name string
+	line              int64
+}
+
+func (r *run) process(x told) error {
+	key, format, name, line := x.key, x.format, x.name, x.line
 	rec := stream.Record{Key: []byte(key), Value: &avro.PartnerMessage{Format: format, Name: name, Line: line}, Time: time.UnixMicro(line)}
 	switch format {
 	case "tick":
