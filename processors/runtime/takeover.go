@@ -14,7 +14,7 @@ import (
 	"waybill/processors/stream"
 )
 
-// Keys of what a changelog holds beside state. No state key begins with a zero byte.
+// Keys of what a changelog holds beside state. State of no key of its own begins with a zero byte too, and has a second one.
 const (
 	fenceKey    = "\x00fence"
 	snapshotKey = "\x00snapshot" // of avro.Snapshot
