@@ -22,7 +22,7 @@ func holds(p avro.Place, at orb.Point) bool {
 		return orb.Point{(q.Lon() - middle.Lon()) * metresPerDegree * math.Cos(middle.Lat()*math.Pi/180), (q.Lat() - middle.Lat()) * metresPerDegree}
 	}
 	var rings [][]orb.Point
-	for _, text := range strings.Split(strings.Trim(p.Fence, "LINESTRINGPOLYGON() "), "), (") {
+	for _, text := range strings.Split(strings.Trim(p.Fence, "LINESTRGPOY() "), "), (") {
 		var ring []orb.Point
 		for _, pair := range strings.Split(text, ", ") {
 			var q orb.Point
