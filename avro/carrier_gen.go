@@ -65,6 +65,8 @@ type CarrierStatus struct {
 	CorrectsAt Opt[Micros]
 	// True: the source takes back what it said in the same words before; it did not happen.
 	Voided bool
+	// When the source said it, for estimates: the one said last stands.
+	SaidAt Opt[Micros]
 }
 
 // Decode implements [Record].
@@ -96,7 +98,7 @@ func (*CarrierStatus) AvroName() string { return "waybill.carrier.CarrierStatus"
 
 // AvroSchema implements [Record].
 func (*CarrierStatus) AvroSchema() string {
-	return `{"type":"record","name":"CarrierStatus","namespace":"waybill.carrier","doc":"One carrier status (X12 214 AT7, EDIFACT IFTSTA, or an API's like).","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"scac","type":"string","doc":"The carrier (X12 B10-03), and the issuer of the PRO."},{"name":"partner","type":"string","default":"","doc":"The EDI or API partner that sent it."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id; not part of identity."},{"name":"pro","type":"string","default":"","doc":"PRO number (B10-01)."},{"name":"shipment_id","type":"string","default":"","doc":"The shipper's id (B10-02)."},{"name":"bol","type":"string","default":"","doc":"Bill of lading, where referenced."},{"name":"status_code","type":"string","default":"","doc":"AT7-01 or AT7-03, as written."},{"name":"reason_code","type":"string","default":"","doc":"AT7-02 or AT7-04, as written: decides whose fault a delay is."},{"name":"milestone","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"What the code means for this partner; UNMAPPED where the code table does not say."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"Whether the time is planned, estimated or actual."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where the message names it (LX, S5)."},{"name":"equipment_id","type":"string","default":"","doc":"Trailer or container (MS2)."},{"name":"city","type":"string","default":"","doc":"City (MS1-01)."},{"name":"region","type":"string","default":"","doc":"State or province (MS1-02)."},{"name":"country","type":"string","default":"","doc":"ISO 3166 country (MS1-03)."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"place_id","type":"string","default":"","doc":"The place, where the message names it by a code."},{"name":"location","type":["null",{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]}],"default":null,"doc":"Where it was, where the message says so (MS1-04 to 07)."},{"name":"container_id","type":"string","default":"","doc":"The container that the status is of (EDIFACT EQD+CN, RFF+EQ)."},{"name":"order_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Orders that the shipment serves, where referenced."},{"name":"delivery_numbers","type":{"type":"array","items":"string"},"default":[],"doc":"Deliveries that it serves, where referenced."},{"name":"local_time","type":"string","default":"","doc":"The local time as written, 2006-01-02T15:04:05, where no time zone is known for it. occurred_at is then the earliest instant it can be, and the status tells no milestone."},{"name":"attributes","type":{"type":"map","values":"string"},"default":{},"doc":"What else was said: whose fault the reason is, weight, destination, interline carrier."},{"name":"corrects_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"occurred_at of the source's earlier word on the same thing, else in the same words: this record takes its place."},{"name":"voided","type":"boolean","default":false,"doc":"True: the source takes back what it said in the same words before; it did not happen."}]}`
+	return `{"type":"record","name":"CarrierStatus","namespace":"waybill.carrier","doc":"One carrier status (X12 214 AT7, EDIFACT IFTSTA, or an API's like).","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"scac","type":"string","doc":"The carrier (X12 B10-03), and the issuer of the PRO."},{"name":"partner","type":"string","default":"","doc":"The EDI or API partner that sent it."},{"name":"event_id","type":"string","default":"","doc":"The source's own envelope id; not part of identity."},{"name":"pro","type":"string","default":"","doc":"PRO number (B10-01)."},{"name":"shipment_id","type":"string","default":"","doc":"The shipper's id (B10-02)."},{"name":"bol","type":"string","default":"","doc":"Bill of lading, where referenced."},{"name":"status_code","type":"string","default":"","doc":"AT7-01 or AT7-03, as written."},{"name":"reason_code","type":"string","default":"","doc":"AT7-02 or AT7-04, as written: decides whose fault a delay is."},{"name":"milestone","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"What the code means for this partner; UNMAPPED where the code table does not say."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"Whether the time is planned, estimated or actual."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where the message names it (LX, S5)."},{"name":"equipment_id","type":"string","default":"","doc":"Trailer or container (MS2)."},{"name":"city","type":"string","default":"","doc":"City (MS1-01)."},{"name":"region","type":"string","default":"","doc":"State or province (MS1-02)."},{"name":"country","type":"string","default":"","doc":"ISO 3166 country (MS1-03)."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it happened."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When we first saw it."},{"name":"place_id","type":"string","default":"","doc":"The place, where the message names it by a code."},{"name":"location","type":["null",{"type":"record","name":"GeoPoint","namespace":"waybill.common","doc":"A WGS 84 point in micro-degrees (11 cm of latitude): exact, comparable, and one and a half bytes a coordinate in ClickHouse.","fields":[{"name":"lat_e6","type":"int","default":0,"doc":"Latitude in micro-degrees, -90,000,000 to 90,000,000."},{"name":"lon_e6","type":"int","default":0,"doc":"Longitude in micro-degrees, -180,000,000 to 180,000,000."}]}],"default":null,"doc":"Where it was, where the message says so (MS1-04 to 07)."},{"name":"container_id","type":"string","default":"","doc":"The container that the status is of (EDIFACT EQD+CN, RFF+EQ)."},{"name":"order_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Orders that the shipment serves, where referenced."},{"name":"delivery_numbers","type":{"type":"array","items":"string"},"default":[],"doc":"Deliveries that it serves, where referenced."},{"name":"local_time","type":"string","default":"","doc":"The local time as written, 2006-01-02T15:04:05, where no time zone is known for it. occurred_at is then the earliest instant it can be, and the status tells no milestone."},{"name":"attributes","type":{"type":"map","values":"string"},"default":{},"doc":"What else was said: whose fault the reason is, weight, destination, interline carrier."},{"name":"corrects_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"occurred_at of the source's earlier word on the same thing, else in the same words: this record takes its place."},{"name":"voided","type":"boolean","default":false,"doc":"True: the source takes back what it said in the same words before; it did not happen."},{"name":"said_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"When the source said it, for estimates: the one said last stands."}]}`
 }
 
 func (r *CarrierStatus) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -279,6 +281,16 @@ func (r *CarrierStatus) decodeAt(s string, i int) int {
 		r.CorrectsAt = Opt[Micros]{}
 	}
 	r.Voided, i = readBool(s, i)
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.SaidAt.Ok, i = s[i] == 2, i+1
+	} else {
+		r.SaidAt.Ok, i = readPresent(s, i)
+	}
+	if r.SaidAt.Ok {
+		r.SaidAt.V, i = readMicros(s, i)
+	} else {
+		r.SaidAt = Opt[Micros]{}
+	}
 	return i
 }
 
@@ -340,6 +352,12 @@ func (r *CarrierStatus) Append(b []byte) []byte {
 		b = append(b, 0)
 	}
 	b = appendBool(b, r.Voided)
+	if r.SaidAt.Ok {
+		b = append(b, 2)
+		b = appendLong(b, int64(r.SaidAt.V))
+	} else {
+		b = append(b, 0)
+	}
 	return b
 }
 
@@ -432,6 +450,8 @@ func (r *CarrierStatus) planField(k int, s string, i int, rd *Read) int {
 		return planOpt(&r.CorrectsAt, s, i, rd, planMicros)
 	case 26:
 		return planBool(&r.Voided, s, i, rd)
+	case 27:
+		return planOpt(&r.SaidAt, s, i, rd, planMicros)
 	}
 	panic("avro: plan of another record")
 }
@@ -488,5 +508,7 @@ func (r *CarrierStatus) setDefault(k int) {
 		r.CorrectsAt = Opt[Micros]{}
 	case 26:
 		r.Voided = false
+	case 27:
+		r.SaidAt = Opt[Micros]{}
 	}
 }

@@ -1584,6 +1584,10 @@ type ShipmentView struct {
 	Equipment []Identifier
 	// Its milestones.
 	Entries []TimelineEntry
+	// The estimate that stands for each stop, by load and sequence.
+	Estimates []Estimate
+	// What went wrong, by time.
+	Incidents []Incident
 }
 
 // Decode implements [Record].
@@ -1615,7 +1619,7 @@ func (*ShipmentView) AvroName() string { return "waybill.correlation.ShipmentVie
 
 // AvroSchema implements [Record].
 func (*ShipmentView) AvroSchema() string {
-	return `{"type":"record","name":"ShipmentView","namespace":"waybill.correlation","doc":"What a shipment tells one of its orders: the whole view each time, the highest revision stands. It goes no further.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"shipment_id","type":"string","doc":"The shipment."},{"name":"issuer","type":"string","default":"","doc":"Issuer of the shipment id."},{"name":"order_id","type":"string","doc":"The order it is told to."},{"name":"revision","type":"long","doc":"Counts up per shipment."},{"name":"linked","type":"boolean","default":true,"doc":"False: not linked to this order any more."},{"name":"load_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Loads it travels on, sorted."},{"name":"equipment","type":{"type":"array","items":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]}},"default":[],"doc":"SSCCs, containers and vehicles tied to it, sorted."},{"name":"entries","type":{"type":"array","items":{"type":"record","name":"TimelineEntry","namespace":"waybill.correlation","doc":"One milestone in a timeline: the believed report, the plan beside it, and every other report.","fields":[{"name":"milestone","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"What happened."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"Planned, estimated, requested or actual."},{"name":"load_id","type":"string","default":"","doc":"The load, where it belongs to one."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where it belongs to one."},{"name":"subject","type":["null","waybill.common.Identifier"],"default":null,"doc":"The part concerned (container, SSCC, order line), where narrower than the shipment or order."},{"name":"place_id","type":"string","default":"","doc":"Where."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When, by the believed source."},{"name":"planned_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Planned or appointed time, where there is one."},{"name":"source","type":{"type":"record","name":"Source","namespace":"waybill.common","doc":"Who said something.","fields":[{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"The kind of system."},{"name":"partner","type":"string","default":"","doc":"The partner or instance that spoke, as configured; empty means the tenant's own."}]},"doc":"Who is believed."},{"name":"agreement","type":{"type":"enum","name":"Agreement","namespace":"waybill.correlation","doc":"How the reports of one milestone stand to each other.","symbols":["SINGLE","CORROBORATED","CONFLICT"],"default":"SINGLE"},"default":"SINGLE","doc":"Whether others agree within tolerance."},{"name":"code","type":"string","default":"","doc":"The believed source's own code."},{"name":"reports","type":{"type":"array","items":{"type":"record","name":"Report","namespace":"waybill.correlation","doc":"One source's report of a milestone, kept visible beside the one believed.","fields":[{"name":"source","type":"waybill.common.Source","doc":"Who said it."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"When it happened, by that source."},{"name":"fact_id","type":"string","doc":"The fact."}]}},"default":[],"doc":"Every report, believed first, then by source and fact."}]}},"default":[],"doc":"Its milestones."}]}`
+	return `{"type":"record","name":"ShipmentView","namespace":"waybill.correlation","doc":"What a shipment tells one of its orders: the whole view each time, the highest revision stands. It goes no further.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"shipment_id","type":"string","doc":"The shipment."},{"name":"issuer","type":"string","default":"","doc":"Issuer of the shipment id."},{"name":"order_id","type":"string","doc":"The order it is told to."},{"name":"revision","type":"long","doc":"Counts up per shipment."},{"name":"linked","type":"boolean","default":true,"doc":"False: not linked to this order any more."},{"name":"load_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Loads it travels on, sorted."},{"name":"equipment","type":{"type":"array","items":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]}},"default":[],"doc":"SSCCs, containers and vehicles tied to it, sorted."},{"name":"entries","type":{"type":"array","items":{"type":"record","name":"TimelineEntry","namespace":"waybill.correlation","doc":"One milestone in a timeline: the believed report, the plan beside it, and every other report.","fields":[{"name":"milestone","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"What happened."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"Planned, estimated, requested or actual."},{"name":"load_id","type":"string","default":"","doc":"The load, where it belongs to one."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where it belongs to one."},{"name":"subject","type":["null","waybill.common.Identifier"],"default":null,"doc":"The part concerned (container, SSCC, order line), where narrower than the shipment or order."},{"name":"place_id","type":"string","default":"","doc":"Where."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When, by the believed source."},{"name":"planned_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Planned or appointed time, where there is one."},{"name":"source","type":{"type":"record","name":"Source","namespace":"waybill.common","doc":"Who said something.","fields":[{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"The kind of system."},{"name":"partner","type":"string","default":"","doc":"The partner or instance that spoke, as configured; empty means the tenant's own."}]},"doc":"Who is believed."},{"name":"agreement","type":{"type":"enum","name":"Agreement","namespace":"waybill.correlation","doc":"How the reports of one milestone stand to each other.","symbols":["SINGLE","CORROBORATED","CONFLICT"],"default":"SINGLE"},"default":"SINGLE","doc":"Whether others agree within tolerance."},{"name":"code","type":"string","default":"","doc":"The believed source's own code."},{"name":"reports","type":{"type":"array","items":{"type":"record","name":"Report","namespace":"waybill.correlation","doc":"One source's report of a milestone, kept visible beside the one believed.","fields":[{"name":"source","type":"waybill.common.Source","doc":"Who said it."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"When it happened, by that source."},{"name":"fact_id","type":"string","doc":"The fact."}]}},"default":[],"doc":"Every report, believed first, then by source and fact."}]}},"default":[],"doc":"Its milestones."},{"name":"estimates","type":{"type":"array","items":{"type":"record","name":"Estimate","namespace":"waybill.correlation","doc":"When a shipment is expected at a stop, as it was said last, and by whom.","fields":[{"name":"shipment_id","type":"string","default":"","doc":"The shipment."},{"name":"load_id","type":"string","default":"","doc":"The load."},{"name":"sequence","type":"int","default":0,"doc":"The stop's sequence in it."},{"name":"expected_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it is expected there."},{"name":"said_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"When that was said; null where the source does not say."},{"name":"source","type":"waybill.common.Source","doc":"Who said it."},{"name":"fact_id","type":"string","default":"","doc":"The fact."},{"name":"words","type":"int","default":0,"doc":"How many estimates were said for the stop."}]}},"default":[],"doc":"The estimate that stands for each stop, by load and sequence."},{"name":"incidents","type":{"type":"array","items":{"type":"record","name":"Incident","namespace":"waybill.correlation","doc":"What went wrong: a delay, damage, a refusal, what was not done; with the reason that was given.","fields":[{"name":"shipment_id","type":"string","default":"","doc":"The shipment."},{"name":"milestone","type":"waybill.correlation.MilestoneCode","default":"UNMAPPED","doc":"What it is."},{"name":"load_id","type":"string","default":"","doc":"The load, where it belongs to one."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where it belongs to one."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When, by the believed source."},{"name":"source","type":"waybill.common.Source","doc":"Who is believed."},{"name":"code","type":"string","default":"","doc":"That source's own code or word for it (X12 AT701, EPCIS disposition)."},{"name":"reason_code","type":"string","default":"","doc":"Why, by the first source that gave a reason (X12 AT702, DCSA delayReasonCode)."},{"name":"fact_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Every report of it, believed first."}]}},"default":[],"doc":"What went wrong, by time."}]}`
 }
 
 func (r *ShipmentView) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -1692,6 +1696,32 @@ func (r *ShipmentView) decodeAt(s string, i int) int {
 			i = e.decodeAt(s, i)
 		}
 	}
+	r.Estimates = r.Estimates[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 9); n == 0 {
+			break
+		}
+		k := len(r.Estimates)
+		r.Estimates = slices.Grow(r.Estimates, n)[:k+n]
+		for ; k < len(r.Estimates) && i >= 0; k++ {
+			e := &r.Estimates[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	r.Incidents = r.Incidents[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 10); n == 0 {
+			break
+		}
+		k := len(r.Incidents)
+		r.Incidents = slices.Grow(r.Incidents, n)[:k+n]
+		for ; k < len(r.Incidents) && i >= 0; k++ {
+			e := &r.Incidents[k]
+			i = e.decodeAt(s, i)
+		}
+	}
 	return i
 }
 
@@ -1727,6 +1757,22 @@ func (r *ShipmentView) Append(b []byte) []byte {
 		b = e.Append(b)
 	}
 	b = append(b, 0)
+	if len(r.Estimates) > 0 {
+		b = appendLong(b, int64(len(r.Estimates)))
+	}
+	for k := range r.Estimates {
+		e := &r.Estimates[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	if len(r.Incidents) > 0 {
+		b = appendLong(b, int64(len(r.Incidents)))
+	}
+	for k := range r.Incidents {
+		e := &r.Incidents[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
 	return b
 }
 
@@ -1752,6 +1798,16 @@ func (r *ShipmentView) Clone() ShipmentView {
 		e := &c.Entries[k]
 		*e = e.Clone()
 	}
+	c.Estimates = slices.Clone(c.Estimates)
+	for k := range c.Estimates {
+		e := &c.Estimates[k]
+		*e = e.Clone()
+	}
+	c.Incidents = slices.Clone(c.Incidents)
+	for k := range c.Incidents {
+		e := &c.Incidents[k]
+		*e = e.Clone()
+	}
 	return c
 }
 
@@ -1775,6 +1831,10 @@ func (r *ShipmentView) planField(k int, s string, i int, rd *Read) int {
 		return planSlice(&r.Equipment, s, i, rd, (*Identifier).plan)
 	case 8:
 		return planSlice(&r.Entries, s, i, rd, (*TimelineEntry).plan)
+	case 9:
+		return planSlice(&r.Estimates, s, i, rd, (*Estimate).plan)
+	case 10:
+		return planSlice(&r.Incidents, s, i, rd, (*Incident).plan)
 	}
 	panic("avro: plan of another record")
 }
@@ -1791,6 +1851,10 @@ func (r *ShipmentView) setDefault(k int) {
 		r.Equipment = r.Equipment[:0]
 	case 8:
 		r.Entries = r.Entries[:0]
+	case 9:
+		r.Estimates = r.Estimates[:0]
+	case 10:
+		r.Incidents = r.Incidents[:0]
 	}
 }
 
@@ -2166,6 +2230,377 @@ func (r *TimelineEntry) setDefault(k int) {
 		r.Code = ""
 	case 11:
 		r.Reports = r.Reports[:0]
+	}
+}
+
+// When a shipment is expected at a stop, as it was said last, and by whom.
+//
+// Avro: waybill.correlation.Estimate.
+type Estimate struct {
+	// The shipment.
+	ShipmentID string
+	// The load.
+	LoadID string
+	// The stop's sequence in it.
+	Sequence int32
+	// When it is expected there.
+	ExpectedAt Micros
+	// When that was said; null where the source does not say.
+	SaidAt Opt[Micros]
+	// Who said it.
+	Source Source
+	// The fact.
+	FactID string
+	// How many estimates were said for the stop.
+	Words int32
+}
+
+// Decode implements [Record].
+func (r *Estimate) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.correlation.Estimate", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Estimate) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.correlation.Estimate", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Estimate) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.correlation.Estimate", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Estimate) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.correlation.Estimate", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Estimate) AvroName() string { return "waybill.correlation.Estimate" }
+
+// AvroSchema implements [Record].
+func (*Estimate) AvroSchema() string {
+	return `{"type":"record","name":"Estimate","namespace":"waybill.correlation","doc":"When a shipment is expected at a stop, as it was said last, and by whom.","fields":[{"name":"shipment_id","type":"string","default":"","doc":"The shipment."},{"name":"load_id","type":"string","default":"","doc":"The load."},{"name":"sequence","type":"int","default":0,"doc":"The stop's sequence in it."},{"name":"expected_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it is expected there."},{"name":"said_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"When that was said; null where the source does not say."},{"name":"source","type":{"type":"record","name":"Source","namespace":"waybill.common","doc":"Who said something.","fields":[{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"The kind of system."},{"name":"partner","type":"string","default":"","doc":"The partner or instance that spoke, as configured; empty means the tenant's own."}]},"doc":"Who said it."},{"name":"fact_id","type":"string","default":"","doc":"The fact."},{"name":"words","type":"int","default":0,"doc":"How many estimates were said for the stop."}]}`
+}
+
+func (r *Estimate) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Estimate) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.ShipmentID, i = s[i+1:n], n
+	} else {
+		r.ShipmentID, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.LoadID, i = s[i+1:n], n
+	} else {
+		r.LoadID, i = readString(s, i)
+	}
+	r.Sequence, i = readInt(s, i)
+	r.ExpectedAt, i = readMicros(s, i)
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.SaidAt.Ok, i = s[i] == 2, i+1
+	} else {
+		r.SaidAt.Ok, i = readPresent(s, i)
+	}
+	if r.SaidAt.Ok {
+		r.SaidAt.V, i = readMicros(s, i)
+	} else {
+		r.SaidAt = Opt[Micros]{}
+	}
+	i = r.Source.decodeAt(s, i)
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.FactID, i = s[i+1:n], n
+	} else {
+		r.FactID, i = readString(s, i)
+	}
+	r.Words, i = readInt(s, i)
+	return i
+}
+
+// Append implements [Record].
+func (r *Estimate) Append(b []byte) []byte {
+	b = appendString(b, r.ShipmentID)
+	b = appendString(b, r.LoadID)
+	b = appendLong(b, int64(r.Sequence))
+	b = appendLong(b, int64(r.ExpectedAt))
+	if r.SaidAt.Ok {
+		b = append(b, 2)
+		b = appendLong(b, int64(r.SaidAt.V))
+	} else {
+		b = append(b, 0)
+	}
+	b = r.Source.Append(b)
+	b = appendString(b, r.FactID)
+	b = appendLong(b, int64(r.Words))
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Estimate) Clone() Estimate {
+	c := *r
+	c.ShipmentID = strings.Clone(c.ShipmentID)
+	c.LoadID = strings.Clone(c.LoadID)
+	c.Source = c.Source.Clone()
+	c.FactID = strings.Clone(c.FactID)
+	return c
+}
+
+func (r *Estimate) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.ShipmentID, s, i, rd)
+	case 1:
+		return planString(&r.LoadID, s, i, rd)
+	case 2:
+		return planInt(&r.Sequence, s, i, rd)
+	case 3:
+		return planMicros(&r.ExpectedAt, s, i, rd)
+	case 4:
+		return planOpt(&r.SaidAt, s, i, rd, planMicros)
+	case 5:
+		return r.Source.plan(s, i, rd)
+	case 6:
+		return planString(&r.FactID, s, i, rd)
+	case 7:
+		return planInt(&r.Words, s, i, rd)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Estimate) setDefault(k int) {
+	switch k {
+	case 0:
+		r.ShipmentID = ""
+	case 1:
+		r.LoadID = ""
+	case 2:
+		r.Sequence = 0
+	case 3:
+		r.ExpectedAt = 0
+	case 4:
+		r.SaidAt = Opt[Micros]{}
+	case 6:
+		r.FactID = ""
+	case 7:
+		r.Words = 0
+	}
+}
+
+// What went wrong: a delay, damage, a refusal, what was not done; with the reason that was given.
+//
+// Avro: waybill.correlation.Incident.
+type Incident struct {
+	// The shipment.
+	ShipmentID string
+	// What it is.
+	Milestone MilestoneCode
+	// The load, where it belongs to one.
+	LoadID string
+	// The stop, where it belongs to one.
+	StopSequence Opt[int32]
+	// When, by the believed source.
+	OccurredAt Micros
+	// Who is believed.
+	Source Source
+	// That source's own code or word for it (X12 AT701, EPCIS disposition).
+	Code string
+	// Why, by the first source that gave a reason (X12 AT702, DCSA delayReasonCode).
+	ReasonCode string
+	// Every report of it, believed first.
+	FactIDs []string
+}
+
+// Decode implements [Record].
+func (r *Incident) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.correlation.Incident", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *Incident) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.correlation.Incident", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *Incident) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.correlation.Incident", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *Incident) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.correlation.Incident", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*Incident) AvroName() string { return "waybill.correlation.Incident" }
+
+// AvroSchema implements [Record].
+func (*Incident) AvroSchema() string {
+	return `{"type":"record","name":"Incident","namespace":"waybill.correlation","doc":"What went wrong: a delay, damage, a refusal, what was not done; with the reason that was given.","fields":[{"name":"shipment_id","type":"string","default":"","doc":"The shipment."},{"name":"milestone","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"What it is."},{"name":"load_id","type":"string","default":"","doc":"The load, where it belongs to one."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where it belongs to one."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When, by the believed source."},{"name":"source","type":{"type":"record","name":"Source","namespace":"waybill.common","doc":"Who said something.","fields":[{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"The kind of system."},{"name":"partner","type":"string","default":"","doc":"The partner or instance that spoke, as configured; empty means the tenant's own."}]},"doc":"Who is believed."},{"name":"code","type":"string","default":"","doc":"That source's own code or word for it (X12 AT701, EPCIS disposition)."},{"name":"reason_code","type":"string","default":"","doc":"Why, by the first source that gave a reason (X12 AT702, DCSA delayReasonCode)."},{"name":"fact_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Every report of it, believed first."}]}`
+}
+
+func (r *Incident) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *Incident) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.ShipmentID, i = s[i+1:n], n
+	} else {
+		r.ShipmentID, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i] < 128 && s[i]&1 == 0 {
+		r.Milestone, i = MilestoneCode(s[i]>>1), i+1
+	} else {
+		r.Milestone, i = readEnum[MilestoneCode](s, i, 68)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.LoadID, i = s[i+1:n], n
+	} else {
+		r.LoadID, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]|2 == 2 {
+		r.StopSequence.Ok, i = s[i] == 2, i+1
+	} else {
+		r.StopSequence.Ok, i = readPresent(s, i)
+	}
+	if r.StopSequence.Ok {
+		r.StopSequence.V, i = readInt(s, i)
+	} else {
+		r.StopSequence = Opt[int32]{}
+	}
+	r.OccurredAt, i = readMicros(s, i)
+	i = r.Source.decodeAt(s, i)
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Code, i = s[i+1:n], n
+	} else {
+		r.Code, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.ReasonCode, i = s[i+1:n], n
+	} else {
+		r.ReasonCode, i = readString(s, i)
+	}
+	r.FactIDs = r.FactIDs[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.FactIDs)
+		r.FactIDs = slices.Grow(r.FactIDs, n)[:k+n]
+		for ; k < len(r.FactIDs) && i >= 0; k++ {
+			e := &r.FactIDs[k]
+			if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+				n := i + 1 + int(s[i]>>1)
+				(*e), i = s[i+1:n], n
+			} else {
+				(*e), i = readString(s, i)
+			}
+		}
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *Incident) Append(b []byte) []byte {
+	b = appendString(b, r.ShipmentID)
+	b = appendLong(b, int64(r.Milestone))
+	b = appendString(b, r.LoadID)
+	if r.StopSequence.Ok {
+		b = append(b, 2)
+		b = appendLong(b, int64(r.StopSequence.V))
+	} else {
+		b = append(b, 0)
+	}
+	b = appendLong(b, int64(r.OccurredAt))
+	b = r.Source.Append(b)
+	b = appendString(b, r.Code)
+	b = appendString(b, r.ReasonCode)
+	if len(r.FactIDs) > 0 {
+		b = appendLong(b, int64(len(r.FactIDs)))
+	}
+	for k := range r.FactIDs {
+		e := &r.FactIDs[k]
+		b = appendString(b, (*e))
+	}
+	b = append(b, 0)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *Incident) Clone() Incident {
+	c := *r
+	c.ShipmentID = strings.Clone(c.ShipmentID)
+	c.LoadID = strings.Clone(c.LoadID)
+	c.Source = c.Source.Clone()
+	c.Code = strings.Clone(c.Code)
+	c.ReasonCode = strings.Clone(c.ReasonCode)
+	c.FactIDs = slices.Clone(c.FactIDs)
+	for k := range c.FactIDs {
+		e := &c.FactIDs[k]
+		(*e) = strings.Clone((*e))
+	}
+	return c
+}
+
+func (r *Incident) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.ShipmentID, s, i, rd)
+	case 1:
+		return planEnum(&r.Milestone, s, i, rd, len(milestoneCodeSymbols))
+	case 2:
+		return planString(&r.LoadID, s, i, rd)
+	case 3:
+		return planOpt(&r.StopSequence, s, i, rd, planInt)
+	case 4:
+		return planMicros(&r.OccurredAt, s, i, rd)
+	case 5:
+		return r.Source.plan(s, i, rd)
+	case 6:
+		return planString(&r.Code, s, i, rd)
+	case 7:
+		return planString(&r.ReasonCode, s, i, rd)
+	case 8:
+		return planSlice(&r.FactIDs, s, i, rd, planString)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *Incident) setDefault(k int) {
+	switch k {
+	case 0:
+		r.ShipmentID = ""
+	case 1:
+		r.Milestone = MilestoneCodeUnmapped
+	case 2:
+		r.LoadID = ""
+	case 3:
+		r.StopSequence = Opt[int32]{}
+	case 4:
+		r.OccurredAt = 0
+	case 6:
+		r.Code = ""
+	case 7:
+		r.ReasonCode = ""
+	case 8:
+		r.FactIDs = r.FactIDs[:0]
 	}
 }
 
@@ -2825,6 +3260,10 @@ type Timeline struct {
 	Expectations []ExpectationStatus
 	// How many facts it rests on.
 	Facts int32
+	// The estimate that stands for each stop, by load and sequence.
+	Estimates []Estimate
+	// What went wrong, by time.
+	Incidents []Incident
 }
 
 // Decode implements [Record].
@@ -2856,7 +3295,7 @@ func (*Timeline) AvroName() string { return "waybill.correlation.Timeline" }
 
 // AvroSchema implements [Record].
 func (*Timeline) AvroSchema() string {
-	return `{"type":"record","name":"Timeline","namespace":"waybill.correlation","doc":"One version of a shipment's whole timeline. The highest revision is current.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"shipment_id","type":"string","doc":"The shipment."},{"name":"issuer","type":"string","default":"","doc":"Issuer of the shipment id."},{"name":"revision","type":"long","doc":"Counts up per shipment from 1."},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"Inbox time of the shipment's first record: never changes, partitions the current table."},{"name":"emitted_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"Inbox time of the record that led to this version."},{"name":"order_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Orders, sorted."},{"name":"load_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Loads it travels on, sorted."},{"name":"equipment","type":{"type":"array","items":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]}},"default":[],"doc":"SSCCs, containers and vehicles tied to it, sorted."},{"name":"references","type":{"type":"array","items":"waybill.common.Identifier"},"default":[],"doc":"BOL, PRO, delivery and invoice numbers, sorted."},{"name":"carrier","type":"string","default":"","doc":"Carrier by SCAC."},{"name":"customer","type":"string","default":"","doc":"Customer."},{"name":"service_level","type":"string","default":"","doc":"Service-level template."},{"name":"state","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"The actual milestone that happened last."},{"name":"stops","type":{"type":"array","items":{"type":"record","name":"TimelineStop","namespace":"waybill.correlation","doc":"A stop in a timeline: plan against actual.","fields":[{"name":"load_id","type":"string","doc":"The load."},{"name":"sequence","type":"int","doc":"The stop's sequence in it."},{"name":"type","type":{"type":"enum","name":"StopType","namespace":"waybill.loads","doc":"What is done at a stop (X12 S5 stop reason LD, UL).","symbols":["UNSPECIFIED","PICKUP","DELIVERY"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"Pickup or delivery."},{"name":"place_id","type":"string","default":"","doc":"Where."},{"name":"planned_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Start of its window."},{"name":"appointment_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Appointment."},{"name":"arrived_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Believed arrival."},{"name":"departed_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Believed departure."}]}},"default":[],"doc":"Stops by load and sequence."},{"name":"entries","type":{"type":"array","items":{"type":"record","name":"TimelineEntry","namespace":"waybill.correlation","doc":"One milestone in a timeline: the believed report, the plan beside it, and every other report.","fields":[{"name":"milestone","type":"waybill.correlation.MilestoneCode","default":"UNMAPPED","doc":"What happened."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"Planned, estimated, requested or actual."},{"name":"load_id","type":"string","default":"","doc":"The load, where it belongs to one."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where it belongs to one."},{"name":"subject","type":["null","waybill.common.Identifier"],"default":null,"doc":"The part concerned (container, SSCC, order line), where narrower than the shipment or order."},{"name":"place_id","type":"string","default":"","doc":"Where."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When, by the believed source."},{"name":"planned_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Planned or appointed time, where there is one."},{"name":"source","type":{"type":"record","name":"Source","namespace":"waybill.common","doc":"Who said something.","fields":[{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"The kind of system."},{"name":"partner","type":"string","default":"","doc":"The partner or instance that spoke, as configured; empty means the tenant's own."}]},"doc":"Who is believed."},{"name":"agreement","type":{"type":"enum","name":"Agreement","namespace":"waybill.correlation","doc":"How the reports of one milestone stand to each other.","symbols":["SINGLE","CORROBORATED","CONFLICT"],"default":"SINGLE"},"default":"SINGLE","doc":"Whether others agree within tolerance."},{"name":"code","type":"string","default":"","doc":"The believed source's own code."},{"name":"reports","type":{"type":"array","items":{"type":"record","name":"Report","namespace":"waybill.correlation","doc":"One source's report of a milestone, kept visible beside the one believed.","fields":[{"name":"source","type":"waybill.common.Source","doc":"Who said it."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"When it happened, by that source."},{"name":"fact_id","type":"string","doc":"The fact."}]}},"default":[],"doc":"Every report, believed first, then by source and fact."}]}},"default":[],"doc":"Milestones by time, then code, load, stop."},{"name":"expectations","type":{"type":"array","items":{"type":"record","name":"ExpectationStatus","namespace":"waybill.correlation","doc":"One expectation of one shipment as it stands.","fields":[{"name":"milestone","type":"waybill.correlation.MilestoneCode","default":"UNMAPPED","doc":"What is expected."},{"name":"load_id","type":"string","default":"","doc":"The load, where it is of a leg or stop."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where it is of one."},{"name":"due_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"The deadline."},{"name":"met_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"When the milestone occurred."},{"name":"state","type":{"type":"enum","name":"ExpectationState","namespace":"waybill.correlation","doc":"How an expected milestone stands. Late means occurred after the deadline, never arrived after it.","symbols":["PENDING","MET","LATE","MISSED","WAIVED","CANCELLED"],"default":"PENDING"},"default":"PENDING","doc":"How it stands."},{"name":"billing","type":"boolean","default":false,"doc":"Finance cannot close without it."},{"name":"template","type":"string","default":"","doc":"The template that asks for it."},{"name":"template_version","type":"long","default":0,"doc":"Its version."}]}},"default":[],"doc":"Expectations by deadline."},{"name":"facts","type":"int","default":0,"doc":"How many facts it rests on."}]}`
+	return `{"type":"record","name":"Timeline","namespace":"waybill.correlation","doc":"One version of a shipment's whole timeline. The highest revision is current.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"shipment_id","type":"string","doc":"The shipment."},{"name":"issuer","type":"string","default":"","doc":"Issuer of the shipment id."},{"name":"revision","type":"long","doc":"Counts up per shipment from 1."},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"Inbox time of the shipment's first record: never changes, partitions the current table."},{"name":"emitted_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"Inbox time of the record that led to this version."},{"name":"order_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Orders, sorted."},{"name":"load_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Loads it travels on, sorted."},{"name":"equipment","type":{"type":"array","items":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]}},"default":[],"doc":"SSCCs, containers and vehicles tied to it, sorted."},{"name":"references","type":{"type":"array","items":"waybill.common.Identifier"},"default":[],"doc":"BOL, PRO, delivery and invoice numbers, sorted."},{"name":"carrier","type":"string","default":"","doc":"Carrier by SCAC."},{"name":"customer","type":"string","default":"","doc":"Customer."},{"name":"service_level","type":"string","default":"","doc":"Service-level template."},{"name":"state","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"The actual milestone that happened last."},{"name":"stops","type":{"type":"array","items":{"type":"record","name":"TimelineStop","namespace":"waybill.correlation","doc":"A stop in a timeline: plan against actual.","fields":[{"name":"load_id","type":"string","doc":"The load."},{"name":"sequence","type":"int","doc":"The stop's sequence in it."},{"name":"type","type":{"type":"enum","name":"StopType","namespace":"waybill.loads","doc":"What is done at a stop (X12 S5 stop reason LD, UL).","symbols":["UNSPECIFIED","PICKUP","DELIVERY"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"Pickup or delivery."},{"name":"place_id","type":"string","default":"","doc":"Where."},{"name":"planned_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Start of its window."},{"name":"appointment_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Appointment."},{"name":"arrived_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Believed arrival."},{"name":"departed_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Believed departure."}]}},"default":[],"doc":"Stops by load and sequence."},{"name":"entries","type":{"type":"array","items":{"type":"record","name":"TimelineEntry","namespace":"waybill.correlation","doc":"One milestone in a timeline: the believed report, the plan beside it, and every other report.","fields":[{"name":"milestone","type":"waybill.correlation.MilestoneCode","default":"UNMAPPED","doc":"What happened."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"Planned, estimated, requested or actual."},{"name":"load_id","type":"string","default":"","doc":"The load, where it belongs to one."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where it belongs to one."},{"name":"subject","type":["null","waybill.common.Identifier"],"default":null,"doc":"The part concerned (container, SSCC, order line), where narrower than the shipment or order."},{"name":"place_id","type":"string","default":"","doc":"Where."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When, by the believed source."},{"name":"planned_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Planned or appointed time, where there is one."},{"name":"source","type":{"type":"record","name":"Source","namespace":"waybill.common","doc":"Who said something.","fields":[{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"The kind of system."},{"name":"partner","type":"string","default":"","doc":"The partner or instance that spoke, as configured; empty means the tenant's own."}]},"doc":"Who is believed."},{"name":"agreement","type":{"type":"enum","name":"Agreement","namespace":"waybill.correlation","doc":"How the reports of one milestone stand to each other.","symbols":["SINGLE","CORROBORATED","CONFLICT"],"default":"SINGLE"},"default":"SINGLE","doc":"Whether others agree within tolerance."},{"name":"code","type":"string","default":"","doc":"The believed source's own code."},{"name":"reports","type":{"type":"array","items":{"type":"record","name":"Report","namespace":"waybill.correlation","doc":"One source's report of a milestone, kept visible beside the one believed.","fields":[{"name":"source","type":"waybill.common.Source","doc":"Who said it."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"When it happened, by that source."},{"name":"fact_id","type":"string","doc":"The fact."}]}},"default":[],"doc":"Every report, believed first, then by source and fact."}]}},"default":[],"doc":"Milestones by time, then code, load, stop."},{"name":"expectations","type":{"type":"array","items":{"type":"record","name":"ExpectationStatus","namespace":"waybill.correlation","doc":"One expectation of one shipment as it stands.","fields":[{"name":"milestone","type":"waybill.correlation.MilestoneCode","default":"UNMAPPED","doc":"What is expected."},{"name":"load_id","type":"string","default":"","doc":"The load, where it is of a leg or stop."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where it is of one."},{"name":"due_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"The deadline."},{"name":"met_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"When the milestone occurred."},{"name":"state","type":{"type":"enum","name":"ExpectationState","namespace":"waybill.correlation","doc":"How an expected milestone stands. Late means occurred after the deadline, never arrived after it.","symbols":["PENDING","MET","LATE","MISSED","WAIVED","CANCELLED"],"default":"PENDING"},"default":"PENDING","doc":"How it stands."},{"name":"billing","type":"boolean","default":false,"doc":"Finance cannot close without it."},{"name":"template","type":"string","default":"","doc":"The template that asks for it."},{"name":"template_version","type":"long","default":0,"doc":"Its version."}]}},"default":[],"doc":"Expectations by deadline."},{"name":"facts","type":"int","default":0,"doc":"How many facts it rests on."},{"name":"estimates","type":{"type":"array","items":{"type":"record","name":"Estimate","namespace":"waybill.correlation","doc":"When a shipment is expected at a stop, as it was said last, and by whom.","fields":[{"name":"shipment_id","type":"string","default":"","doc":"The shipment."},{"name":"load_id","type":"string","default":"","doc":"The load."},{"name":"sequence","type":"int","default":0,"doc":"The stop's sequence in it."},{"name":"expected_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it is expected there."},{"name":"said_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"When that was said; null where the source does not say."},{"name":"source","type":"waybill.common.Source","doc":"Who said it."},{"name":"fact_id","type":"string","default":"","doc":"The fact."},{"name":"words","type":"int","default":0,"doc":"How many estimates were said for the stop."}]}},"default":[],"doc":"The estimate that stands for each stop, by load and sequence."},{"name":"incidents","type":{"type":"array","items":{"type":"record","name":"Incident","namespace":"waybill.correlation","doc":"What went wrong: a delay, damage, a refusal, what was not done; with the reason that was given.","fields":[{"name":"shipment_id","type":"string","default":"","doc":"The shipment."},{"name":"milestone","type":"waybill.correlation.MilestoneCode","default":"UNMAPPED","doc":"What it is."},{"name":"load_id","type":"string","default":"","doc":"The load, where it belongs to one."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where it belongs to one."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When, by the believed source."},{"name":"source","type":"waybill.common.Source","doc":"Who is believed."},{"name":"code","type":"string","default":"","doc":"That source's own code or word for it (X12 AT701, EPCIS disposition)."},{"name":"reason_code","type":"string","default":"","doc":"Why, by the first source that gave a reason (X12 AT702, DCSA delayReasonCode)."},{"name":"fact_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Every report of it, believed first."}]}},"default":[],"doc":"What went wrong, by time."}]}`
 }
 
 func (r *Timeline) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -3009,6 +3448,32 @@ func (r *Timeline) decodeAt(s string, i int) int {
 		}
 	}
 	r.Facts, i = readInt(s, i)
+	r.Estimates = r.Estimates[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 9); n == 0 {
+			break
+		}
+		k := len(r.Estimates)
+		r.Estimates = slices.Grow(r.Estimates, n)[:k+n]
+		for ; k < len(r.Estimates) && i >= 0; k++ {
+			e := &r.Estimates[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	r.Incidents = r.Incidents[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 10); n == 0 {
+			break
+		}
+		k := len(r.Incidents)
+		r.Incidents = slices.Grow(r.Incidents, n)[:k+n]
+		for ; k < len(r.Incidents) && i >= 0; k++ {
+			e := &r.Incidents[k]
+			i = e.decodeAt(s, i)
+		}
+	}
 	return i
 }
 
@@ -3081,6 +3546,22 @@ func (r *Timeline) Append(b []byte) []byte {
 	}
 	b = append(b, 0)
 	b = appendLong(b, int64(r.Facts))
+	if len(r.Estimates) > 0 {
+		b = appendLong(b, int64(len(r.Estimates)))
+	}
+	for k := range r.Estimates {
+		e := &r.Estimates[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	if len(r.Incidents) > 0 {
+		b = appendLong(b, int64(len(r.Incidents)))
+	}
+	for k := range r.Incidents {
+		e := &r.Incidents[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
 	return b
 }
 
@@ -3128,6 +3609,16 @@ func (r *Timeline) Clone() Timeline {
 		e := &c.Expectations[k]
 		*e = e.Clone()
 	}
+	c.Estimates = slices.Clone(c.Estimates)
+	for k := range c.Estimates {
+		e := &c.Estimates[k]
+		*e = e.Clone()
+	}
+	c.Incidents = slices.Clone(c.Incidents)
+	for k := range c.Incidents {
+		e := &c.Incidents[k]
+		*e = e.Clone()
+	}
 	return c
 }
 
@@ -3169,6 +3660,10 @@ func (r *Timeline) planField(k int, s string, i int, rd *Read) int {
 		return planSlice(&r.Expectations, s, i, rd, (*ExpectationStatus).plan)
 	case 17:
 		return planInt(&r.Facts, s, i, rd)
+	case 18:
+		return planSlice(&r.Estimates, s, i, rd, (*Estimate).plan)
+	case 19:
+		return planSlice(&r.Incidents, s, i, rd, (*Incident).plan)
 	}
 	panic("avro: plan of another record")
 }
@@ -3205,6 +3700,10 @@ func (r *Timeline) setDefault(k int) {
 		r.Expectations = r.Expectations[:0]
 	case 17:
 		r.Facts = 0
+	case 18:
+		r.Estimates = r.Estimates[:0]
+	case 19:
+		r.Incidents = r.Incidents[:0]
 	}
 }
 
@@ -3242,6 +3741,10 @@ type OrderTimeline struct {
 	Entries []TimelineEntry
 	// How many facts of its own it rests on.
 	Facts int32
+	// The estimate that stands for each stop, by load and sequence.
+	Estimates []Estimate
+	// What went wrong, by time.
+	Incidents []Incident
 }
 
 // Decode implements [Record].
@@ -3273,7 +3776,7 @@ func (*OrderTimeline) AvroName() string { return "waybill.correlation.OrderTimel
 
 // AvroSchema implements [Record].
 func (*OrderTimeline) AvroSchema() string {
-	return `{"type":"record","name":"OrderTimeline","namespace":"waybill.correlation","doc":"One version of an order's view across its shipments. The highest revision is current.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"order_id","type":"string","doc":"The order."},{"name":"issuer","type":"string","default":"","doc":"Issuer of the order id."},{"name":"revision","type":"long","doc":"Counts up per order from 1."},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"Inbox time of the order's first record."},{"name":"emitted_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"Inbox time of the record that led to this version."},{"name":"customer","type":"string","default":"","doc":"Customer."},{"name":"service_level","type":"string","default":"","doc":"Service level asked for."},{"name":"requested_delivery_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Requested delivery."},{"name":"shipment_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Shipments, sorted."},{"name":"load_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Loads, sorted."},{"name":"equipment","type":{"type":"array","items":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]}},"default":[],"doc":"SSCCs, containers and vehicles tied to its shipments, sorted."},{"name":"state","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"The actual milestone that happened last."},{"name":"entries","type":{"type":"array","items":{"type":"record","name":"TimelineEntry","namespace":"waybill.correlation","doc":"One milestone in a timeline: the believed report, the plan beside it, and every other report.","fields":[{"name":"milestone","type":"waybill.correlation.MilestoneCode","default":"UNMAPPED","doc":"What happened."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"Planned, estimated, requested or actual."},{"name":"load_id","type":"string","default":"","doc":"The load, where it belongs to one."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where it belongs to one."},{"name":"subject","type":["null","waybill.common.Identifier"],"default":null,"doc":"The part concerned (container, SSCC, order line), where narrower than the shipment or order."},{"name":"place_id","type":"string","default":"","doc":"Where."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When, by the believed source."},{"name":"planned_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Planned or appointed time, where there is one."},{"name":"source","type":{"type":"record","name":"Source","namespace":"waybill.common","doc":"Who said something.","fields":[{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"The kind of system."},{"name":"partner","type":"string","default":"","doc":"The partner or instance that spoke, as configured; empty means the tenant's own."}]},"doc":"Who is believed."},{"name":"agreement","type":{"type":"enum","name":"Agreement","namespace":"waybill.correlation","doc":"How the reports of one milestone stand to each other.","symbols":["SINGLE","CORROBORATED","CONFLICT"],"default":"SINGLE"},"default":"SINGLE","doc":"Whether others agree within tolerance."},{"name":"code","type":"string","default":"","doc":"The believed source's own code."},{"name":"reports","type":{"type":"array","items":{"type":"record","name":"Report","namespace":"waybill.correlation","doc":"One source's report of a milestone, kept visible beside the one believed.","fields":[{"name":"source","type":"waybill.common.Source","doc":"Who said it."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"When it happened, by that source."},{"name":"fact_id","type":"string","doc":"The fact."}]}},"default":[],"doc":"Every report, believed first, then by source and fact."}]}},"default":[],"doc":"Its own milestones and its shipments', by time."},{"name":"facts","type":"int","default":0,"doc":"How many facts of its own it rests on."}]}`
+	return `{"type":"record","name":"OrderTimeline","namespace":"waybill.correlation","doc":"One version of an order's view across its shipments. The highest revision is current.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"order_id","type":"string","doc":"The order."},{"name":"issuer","type":"string","default":"","doc":"Issuer of the order id."},{"name":"revision","type":"long","doc":"Counts up per order from 1."},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"Inbox time of the order's first record."},{"name":"emitted_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"Inbox time of the record that led to this version."},{"name":"customer","type":"string","default":"","doc":"Customer."},{"name":"service_level","type":"string","default":"","doc":"Service level asked for."},{"name":"requested_delivery_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Requested delivery."},{"name":"shipment_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Shipments, sorted."},{"name":"load_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Loads, sorted."},{"name":"equipment","type":{"type":"array","items":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]}},"default":[],"doc":"SSCCs, containers and vehicles tied to its shipments, sorted."},{"name":"state","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"The actual milestone that happened last."},{"name":"entries","type":{"type":"array","items":{"type":"record","name":"TimelineEntry","namespace":"waybill.correlation","doc":"One milestone in a timeline: the believed report, the plan beside it, and every other report.","fields":[{"name":"milestone","type":"waybill.correlation.MilestoneCode","default":"UNMAPPED","doc":"What happened."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"Planned, estimated, requested or actual."},{"name":"load_id","type":"string","default":"","doc":"The load, where it belongs to one."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where it belongs to one."},{"name":"subject","type":["null","waybill.common.Identifier"],"default":null,"doc":"The part concerned (container, SSCC, order line), where narrower than the shipment or order."},{"name":"place_id","type":"string","default":"","doc":"Where."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When, by the believed source."},{"name":"planned_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Planned or appointed time, where there is one."},{"name":"source","type":{"type":"record","name":"Source","namespace":"waybill.common","doc":"Who said something.","fields":[{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"The kind of system."},{"name":"partner","type":"string","default":"","doc":"The partner or instance that spoke, as configured; empty means the tenant's own."}]},"doc":"Who is believed."},{"name":"agreement","type":{"type":"enum","name":"Agreement","namespace":"waybill.correlation","doc":"How the reports of one milestone stand to each other.","symbols":["SINGLE","CORROBORATED","CONFLICT"],"default":"SINGLE"},"default":"SINGLE","doc":"Whether others agree within tolerance."},{"name":"code","type":"string","default":"","doc":"The believed source's own code."},{"name":"reports","type":{"type":"array","items":{"type":"record","name":"Report","namespace":"waybill.correlation","doc":"One source's report of a milestone, kept visible beside the one believed.","fields":[{"name":"source","type":"waybill.common.Source","doc":"Who said it."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"When it happened, by that source."},{"name":"fact_id","type":"string","doc":"The fact."}]}},"default":[],"doc":"Every report, believed first, then by source and fact."}]}},"default":[],"doc":"Its own milestones and its shipments', by time."},{"name":"facts","type":"int","default":0,"doc":"How many facts of its own it rests on."},{"name":"estimates","type":{"type":"array","items":{"type":"record","name":"Estimate","namespace":"waybill.correlation","doc":"When a shipment is expected at a stop, as it was said last, and by whom.","fields":[{"name":"shipment_id","type":"string","default":"","doc":"The shipment."},{"name":"load_id","type":"string","default":"","doc":"The load."},{"name":"sequence","type":"int","default":0,"doc":"The stop's sequence in it."},{"name":"expected_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When it is expected there."},{"name":"said_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"When that was said; null where the source does not say."},{"name":"source","type":"waybill.common.Source","doc":"Who said it."},{"name":"fact_id","type":"string","default":"","doc":"The fact."},{"name":"words","type":"int","default":0,"doc":"How many estimates were said for the stop."}]}},"default":[],"doc":"The estimate that stands for each stop, by load and sequence."},{"name":"incidents","type":{"type":"array","items":{"type":"record","name":"Incident","namespace":"waybill.correlation","doc":"What went wrong: a delay, damage, a refusal, what was not done; with the reason that was given.","fields":[{"name":"shipment_id","type":"string","default":"","doc":"The shipment."},{"name":"milestone","type":"waybill.correlation.MilestoneCode","default":"UNMAPPED","doc":"What it is."},{"name":"load_id","type":"string","default":"","doc":"The load, where it belongs to one."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where it belongs to one."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When, by the believed source."},{"name":"source","type":"waybill.common.Source","doc":"Who is believed."},{"name":"code","type":"string","default":"","doc":"That source's own code or word for it (X12 AT701, EPCIS disposition)."},{"name":"reason_code","type":"string","default":"","doc":"Why, by the first source that gave a reason (X12 AT702, DCSA delayReasonCode)."},{"name":"fact_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Every report of it, believed first."}]}},"default":[],"doc":"What went wrong, by time."}]}`
 }
 
 func (r *OrderTimeline) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
@@ -3391,6 +3894,32 @@ func (r *OrderTimeline) decodeAt(s string, i int) int {
 		}
 	}
 	r.Facts, i = readInt(s, i)
+	r.Estimates = r.Estimates[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 9); n == 0 {
+			break
+		}
+		k := len(r.Estimates)
+		r.Estimates = slices.Grow(r.Estimates, n)[:k+n]
+		for ; k < len(r.Estimates) && i >= 0; k++ {
+			e := &r.Estimates[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	r.Incidents = r.Incidents[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 10); n == 0 {
+			break
+		}
+		k := len(r.Incidents)
+		r.Incidents = slices.Grow(r.Incidents, n)[:k+n]
+		for ; k < len(r.Incidents) && i >= 0; k++ {
+			e := &r.Incidents[k]
+			i = e.decodeAt(s, i)
+		}
+	}
 	return i
 }
 
@@ -3444,6 +3973,22 @@ func (r *OrderTimeline) Append(b []byte) []byte {
 	}
 	b = append(b, 0)
 	b = appendLong(b, int64(r.Facts))
+	if len(r.Estimates) > 0 {
+		b = appendLong(b, int64(len(r.Estimates)))
+	}
+	for k := range r.Estimates {
+		e := &r.Estimates[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	if len(r.Incidents) > 0 {
+		b = appendLong(b, int64(len(r.Incidents)))
+	}
+	for k := range r.Incidents {
+		e := &r.Incidents[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
 	return b
 }
 
@@ -3473,6 +4018,16 @@ func (r *OrderTimeline) Clone() OrderTimeline {
 	c.Entries = slices.Clone(c.Entries)
 	for k := range c.Entries {
 		e := &c.Entries[k]
+		*e = e.Clone()
+	}
+	c.Estimates = slices.Clone(c.Estimates)
+	for k := range c.Estimates {
+		e := &c.Estimates[k]
+		*e = e.Clone()
+	}
+	c.Incidents = slices.Clone(c.Incidents)
+	for k := range c.Incidents {
+		e := &c.Incidents[k]
 		*e = e.Clone()
 	}
 	return c
@@ -3510,6 +4065,10 @@ func (r *OrderTimeline) planField(k int, s string, i int, rd *Read) int {
 		return planSlice(&r.Entries, s, i, rd, (*TimelineEntry).plan)
 	case 14:
 		return planInt(&r.Facts, s, i, rd)
+	case 15:
+		return planSlice(&r.Estimates, s, i, rd, (*Estimate).plan)
+	case 16:
+		return planSlice(&r.Incidents, s, i, rd, (*Incident).plan)
 	}
 	panic("avro: plan of another record")
 }
@@ -3540,6 +4099,10 @@ func (r *OrderTimeline) setDefault(k int) {
 		r.Entries = r.Entries[:0]
 	case 14:
 		r.Facts = 0
+	case 15:
+		r.Estimates = r.Estimates[:0]
+	case 16:
+		r.Incidents = r.Incidents[:0]
 	}
 }
 

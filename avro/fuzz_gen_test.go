@@ -54,6 +54,8 @@ func FuzzQuantity(f *testing.F) { fuzzRecord(f, func() Record { return new(Quant
 
 func FuzzSource(f *testing.F) { fuzzRecord(f, func() Record { return new(Source) }) }
 
+func FuzzEstimate(f *testing.F) { fuzzRecord(f, func() Record { return new(Estimate) }) }
+
 func FuzzExpectationStatus(f *testing.F) {
 	fuzzRecord(f, func() Record { return new(ExpectationStatus) })
 }
@@ -61,6 +63,8 @@ func FuzzExpectationStatus(f *testing.F) {
 func FuzzFact(f *testing.F) { fuzzRecord(f, func() Record { return new(Fact) }) }
 
 func FuzzGap(f *testing.F) { fuzzRecord(f, func() Record { return new(Gap) }) }
+
+func FuzzIncident(f *testing.F) { fuzzRecord(f, func() Record { return new(Incident) }) }
 
 func FuzzLink(f *testing.F) { fuzzRecord(f, func() Record { return new(Link) }) }
 
@@ -165,6 +169,8 @@ func FuzzResolveNode1(f *testing.F) { fuzzRecord(f, func() Record { return new(R
 func FuzzRoutes(f *testing.F) { fuzzRecord(f, func() Record { return new(Routes) }) }
 
 func FuzzShipmentState(f *testing.F) { fuzzRecord(f, func() Record { return new(ShipmentState) }) }
+
+func FuzzShipmentView1(f *testing.F) { fuzzRecord(f, func() Record { return new(ShipmentView1) }) }
 
 func FuzzTenantParking(f *testing.F) { fuzzRecord(f, func() Record { return new(TenantParking) }) }
 

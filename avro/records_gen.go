@@ -30,9 +30,11 @@ func Names() []string {
 		"waybill.common.Origin",
 		"waybill.common.Quantity",
 		"waybill.common.Source",
+		"waybill.correlation.Estimate",
 		"waybill.correlation.ExpectationStatus",
 		"waybill.correlation.Fact",
 		"waybill.correlation.Gap",
+		"waybill.correlation.Incident",
 		"waybill.correlation.Link",
 		"waybill.correlation.LoadView",
 		"waybill.correlation.Milestone",
@@ -83,6 +85,7 @@ func Names() []string {
 		"waybill.state.ResolveNode1",
 		"waybill.state.Routes",
 		"waybill.state.ShipmentState",
+		"waybill.state.ShipmentView1",
 		"waybill.state.TenantParking",
 		"waybill.state.Told",
 		"waybill.state.TrackBlock",
@@ -154,12 +157,16 @@ func New(fullName string) (Record, bool) {
 		return new(Quantity), true
 	case "waybill.common.Source":
 		return new(Source), true
+	case "waybill.correlation.Estimate":
+		return new(Estimate), true
 	case "waybill.correlation.ExpectationStatus":
 		return new(ExpectationStatus), true
 	case "waybill.correlation.Fact":
 		return new(Fact), true
 	case "waybill.correlation.Gap":
 		return new(Gap), true
+	case "waybill.correlation.Incident":
+		return new(Incident), true
 	case "waybill.correlation.Link":
 		return new(Link), true
 	case "waybill.correlation.LoadView":
@@ -260,6 +267,8 @@ func New(fullName string) (Record, bool) {
 		return new(Routes), true
 	case "waybill.state.ShipmentState":
 		return new(ShipmentState), true
+	case "waybill.state.ShipmentView1":
+		return new(ShipmentView1), true
 	case "waybill.state.TenantParking":
 		return new(TenantParking), true
 	case "waybill.state.Told":

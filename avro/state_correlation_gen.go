@@ -720,6 +720,238 @@ func (r *ResolveNode1) setDefault(k int) {
 	}
 }
 
+// A shipment's view as orders kept it in version 1.
+//
+// Avro: waybill.state.ShipmentView1.
+type ShipmentView1 struct {
+	// Whose data this is.
+	Tenant string
+	// The shipment.
+	ShipmentID string
+	// Issuer of the shipment id.
+	Issuer string
+	// The order it is told to.
+	OrderID string
+	// Counts up per shipment.
+	Revision int64
+	// False: not linked to this order any more.
+	Linked bool
+	// Loads it travels on, sorted.
+	LoadIDs []string
+	// What is tied to it, sorted.
+	Equipment []Identifier
+	// Its milestones.
+	Entries []TimelineEntry
+}
+
+// Decode implements [Record].
+func (r *ShipmentView1) Decode(b []byte) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.ShipmentView1", s, r.decodeAt(s, i))
+}
+
+// DecodeAlias implements [Record].
+func (r *ShipmentView1) DecodeAlias(b []byte) error {
+	s, i := view(b)
+	return done("waybill.state.ShipmentView1", s, r.decodeAt(s, i))
+}
+
+// DecodePlan implements [Record].
+func (r *ShipmentView1) DecodePlan(b []byte, p *Plan) error {
+	s, i := viewCopy(b)
+	return done("waybill.state.ShipmentView1", s, runPlan(r, s, i, p))
+}
+
+// DecodePlanAlias implements [Record].
+func (r *ShipmentView1) DecodePlanAlias(b []byte, p *Plan) error {
+	s, i := view(b)
+	return done("waybill.state.ShipmentView1", s, runPlan(r, s, i, p))
+}
+
+// AvroName implements [Record].
+func (*ShipmentView1) AvroName() string { return "waybill.state.ShipmentView1" }
+
+// AvroSchema implements [Record].
+func (*ShipmentView1) AvroSchema() string {
+	return `{"type":"record","name":"ShipmentView1","namespace":"waybill.state","doc":"A shipment's view as orders kept it in version 1.","fields":[{"name":"tenant","type":"string","doc":"Whose data this is."},{"name":"shipment_id","type":"string","doc":"The shipment."},{"name":"issuer","type":"string","default":"","doc":"Issuer of the shipment id."},{"name":"order_id","type":"string","doc":"The order it is told to."},{"name":"revision","type":"long","doc":"Counts up per shipment."},{"name":"linked","type":"boolean","default":true,"doc":"False: not linked to this order any more."},{"name":"load_ids","type":{"type":"array","items":"string"},"default":[],"doc":"Loads it travels on, sorted."},{"name":"equipment","type":{"type":"array","items":{"type":"record","name":"Identifier","namespace":"waybill.common","doc":"An identifier is (kind, issuer, value), never a bare string: vehicle and PRO numbers repeat between issuers and are recycled.","fields":[{"name":"kind","type":{"type":"enum","name":"IdentifierKind","namespace":"waybill.common","doc":"What an identifier names. The hops between kinds are typed and one-way: device to vehicle to load to shipment; item to SSCC; order line, SSCC, container, delivery, BOL and PRO to shipment; procurement documents to order.","symbols":["UNSPECIFIED","ORDER","ORDER_LINE","DELIVERY","SHIPMENT","LOAD","SSCC","CONTAINER","BOL","PRO","TRIP","VEHICLE","TRAILER","DRIVER","DEVICE","INVOICE","REQUISITION","QUOTATION","GOODS_RECEIPT","PAYMENT","PRODUCT","EQUIPMENT","PARTY","ITEM"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"What the identifier names."},{"name":"issuer","type":"string","default":"","doc":"Who gave it: a SCAC, a GS1 company prefix, a system name; empty means the tenant itself."},{"name":"value","type":"string","default":"","doc":"The normalised value: no padding, no leading zeros where the kind is numeric, no URN or Digital Link prefix."},{"name":"raw","type":["null","string"],"default":null,"doc":"The value as the source wrote it, where normalising changed it."}]}},"default":[],"doc":"What is tied to it, sorted."},{"name":"entries","type":{"type":"array","items":{"type":"record","name":"TimelineEntry","namespace":"waybill.correlation","doc":"One milestone in a timeline: the believed report, the plan beside it, and every other report.","fields":[{"name":"milestone","type":{"type":"enum","name":"MilestoneCode","namespace":"waybill.correlation","doc":"Canonical milestones. Partner codes map onto these by tables that are data; what no table knows is UNMAPPED with its raw form, visible, never dropped.","symbols":["UNMAPPED","ORDER_RELEASED","ORDER_CHANGED","ORDER_CONFIRMED","ORDER_APPROVED","ORDER_CANCELLED","REQUISITION_CREATED","REQUISITION_APPROVED","REQUISITION_DELEGATED","QUOTATION_REQUESTED","GOODS_RECEIVED","INVOICE_MATCHED","PAID","PAYMENT_REMINDED","ALLOCATED","SHORTED","REPLENISHED","PICKED","PACKED","STAGED","LOADED","SHIP_CONFIRMED","SHIPMENT_CREATED","SHIPMENT_CANCELLED","PLANNED","TENDERED","ACCEPTED","ASSIGNED","RESCHEDULED","DISPATCHED","EQUIPMENT_ORDERED","EQUIPMENT_PICKED_UP","WEIGHED","APPOINTMENT_SET_PICKUP","APPOINTMENT_SET_DELIVERY","ARRIVED_PICKUP","DOCKED","DEPARTED_PICKUP","IN_TRANSIT","DELAYED","ETA","TERMINAL_ARRIVED","TERMINAL_DEPARTED","INTERLINED","ARRIVED_DELIVERY","SPOTTED","DELIVERED","DELIVERED_PARTIAL","DEPARTED_DELIVERY","POD_RECEIVED","ATTEMPT_FAILED","NOT_COMPLETED","REFUSED","DAMAGED","RETURNED","RECONSIGNED","STORED_IN_TRANSIT","CHARGED","REVERSED","INVOICED","POSTED","DOOR_OPENED","DOOR_CLOSED","SIGNED_ON","SIGNED_OFF","VEHICLE_REPORTED","DECLINED","SHIP_VOIDED"],"default":"UNMAPPED"},"default":"UNMAPPED","doc":"What happened."},{"name":"classifier","type":{"type":"enum","name":"Classifier","namespace":"waybill.common","doc":"DCSA event classifier with REQUESTED added: whether a time is wished, planned, expected or has happened.","symbols":["UNSPECIFIED","REQUESTED","PLANNED","ESTIMATED","ACTUAL"],"default":"UNSPECIFIED"},"default":"ACTUAL","doc":"Planned, estimated, requested or actual."},{"name":"load_id","type":"string","default":"","doc":"The load, where it belongs to one."},{"name":"stop_sequence","type":["null","int"],"default":null,"doc":"The stop, where it belongs to one."},{"name":"subject","type":["null","waybill.common.Identifier"],"default":null,"doc":"The part concerned (container, SSCC, order line), where narrower than the shipment or order."},{"name":"place_id","type":"string","default":"","doc":"Where."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"default":0,"doc":"When, by the believed source."},{"name":"planned_at","type":["null",{"type":"long","logicalType":"timestamp-micros"}],"default":null,"doc":"Planned or appointed time, where there is one."},{"name":"source","type":{"type":"record","name":"Source","namespace":"waybill.common","doc":"Who said something.","fields":[{"name":"system","type":{"type":"enum","name":"SourceSystem","namespace":"waybill.common","doc":"The kind of system that speaks. Each milestone has a precedence list of these.","symbols":["UNSPECIFIED","ERP","WMS","TMS","CARRIER","TELEMATICS","EPOD","BILLING","REFERENCE","OPERATIONS"],"default":"UNSPECIFIED"},"default":"UNSPECIFIED","doc":"The kind of system."},{"name":"partner","type":"string","default":"","doc":"The partner or instance that spoke, as configured; empty means the tenant's own."}]},"doc":"Who is believed."},{"name":"agreement","type":{"type":"enum","name":"Agreement","namespace":"waybill.correlation","doc":"How the reports of one milestone stand to each other.","symbols":["SINGLE","CORROBORATED","CONFLICT"],"default":"SINGLE"},"default":"SINGLE","doc":"Whether others agree within tolerance."},{"name":"code","type":"string","default":"","doc":"The believed source's own code."},{"name":"reports","type":{"type":"array","items":{"type":"record","name":"Report","namespace":"waybill.correlation","doc":"One source's report of a milestone, kept visible beside the one believed.","fields":[{"name":"source","type":"waybill.common.Source","doc":"Who said it."},{"name":"occurred_at","type":{"type":"long","logicalType":"timestamp-micros"},"doc":"When it happened, by that source."},{"name":"fact_id","type":"string","doc":"The fact."}]}},"default":[],"doc":"Every report, believed first, then by source and fact."}]}},"default":[],"doc":"Its milestones."}]}`
+}
+
+func (r *ShipmentView1) plan(s string, i int, rd *Read) int { return planRecord(r, s, i, rd) }
+
+// decodeAt reads the record from s[i:] and returns the next position, or an error as a negative one.
+func (r *ShipmentView1) decodeAt(s string, i int) int {
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Tenant, i = s[i+1:n], n
+	} else {
+		r.Tenant, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.ShipmentID, i = s[i+1:n], n
+	} else {
+		r.ShipmentID, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.Issuer, i = s[i+1:n], n
+	} else {
+		r.Issuer, i = readString(s, i)
+	}
+	if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+		n := i + 1 + int(s[i]>>1)
+		r.OrderID, i = s[i+1:n], n
+	} else {
+		r.OrderID, i = readString(s, i)
+	}
+	r.Revision, i = readLong(s, i)
+	r.Linked, i = readBool(s, i)
+	r.LoadIDs = r.LoadIDs[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 1); n == 0 {
+			break
+		}
+		k := len(r.LoadIDs)
+		r.LoadIDs = slices.Grow(r.LoadIDs, n)[:k+n]
+		for ; k < len(r.LoadIDs) && i >= 0; k++ {
+			e := &r.LoadIDs[k]
+			if uint(i) < uint(len(s)) && s[i]&0x81 == 0 && int(s[i]>>1) < len(s)-i {
+				n := i + 1 + int(s[i]>>1)
+				(*e), i = s[i+1:n], n
+			} else {
+				(*e), i = readString(s, i)
+			}
+		}
+	}
+	r.Equipment = r.Equipment[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 4); n == 0 {
+			break
+		}
+		k := len(r.Equipment)
+		r.Equipment = slices.Grow(r.Equipment, n)[:k+n]
+		for ; k < len(r.Equipment) && i >= 0; k++ {
+			e := &r.Equipment[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	r.Entries = r.Entries[:0]
+	for {
+		var n int
+		if n, i = readBlock(s, i, 13); n == 0 {
+			break
+		}
+		k := len(r.Entries)
+		r.Entries = slices.Grow(r.Entries, n)[:k+n]
+		for ; k < len(r.Entries) && i >= 0; k++ {
+			e := &r.Entries[k]
+			i = e.decodeAt(s, i)
+		}
+	}
+	return i
+}
+
+// Append implements [Record].
+func (r *ShipmentView1) Append(b []byte) []byte {
+	b = appendString(b, r.Tenant)
+	b = appendString(b, r.ShipmentID)
+	b = appendString(b, r.Issuer)
+	b = appendString(b, r.OrderID)
+	b = appendLong(b, int64(r.Revision))
+	b = appendBool(b, r.Linked)
+	if len(r.LoadIDs) > 0 {
+		b = appendLong(b, int64(len(r.LoadIDs)))
+	}
+	for k := range r.LoadIDs {
+		e := &r.LoadIDs[k]
+		b = appendString(b, (*e))
+	}
+	b = append(b, 0)
+	if len(r.Equipment) > 0 {
+		b = appendLong(b, int64(len(r.Equipment)))
+	}
+	for k := range r.Equipment {
+		e := &r.Equipment[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	if len(r.Entries) > 0 {
+		b = appendLong(b, int64(len(r.Entries)))
+	}
+	for k := range r.Entries {
+		e := &r.Entries[k]
+		b = e.Append(b)
+	}
+	b = append(b, 0)
+	return b
+}
+
+// Clone is a copy that shares no memory with r.
+func (r *ShipmentView1) Clone() ShipmentView1 {
+	c := *r
+	c.Tenant = strings.Clone(c.Tenant)
+	c.ShipmentID = strings.Clone(c.ShipmentID)
+	c.Issuer = strings.Clone(c.Issuer)
+	c.OrderID = strings.Clone(c.OrderID)
+	c.LoadIDs = slices.Clone(c.LoadIDs)
+	for k := range c.LoadIDs {
+		e := &c.LoadIDs[k]
+		(*e) = strings.Clone((*e))
+	}
+	c.Equipment = slices.Clone(c.Equipment)
+	for k := range c.Equipment {
+		e := &c.Equipment[k]
+		*e = e.Clone()
+	}
+	c.Entries = slices.Clone(c.Entries)
+	for k := range c.Entries {
+		e := &c.Entries[k]
+		*e = e.Clone()
+	}
+	return c
+}
+
+func (r *ShipmentView1) planField(k int, s string, i int, rd *Read) int {
+	switch k {
+	case 0:
+		return planString(&r.Tenant, s, i, rd)
+	case 1:
+		return planString(&r.ShipmentID, s, i, rd)
+	case 2:
+		return planString(&r.Issuer, s, i, rd)
+	case 3:
+		return planString(&r.OrderID, s, i, rd)
+	case 4:
+		return planLong(&r.Revision, s, i, rd)
+	case 5:
+		return planBool(&r.Linked, s, i, rd)
+	case 6:
+		return planSlice(&r.LoadIDs, s, i, rd, planString)
+	case 7:
+		return planSlice(&r.Equipment, s, i, rd, (*Identifier).plan)
+	case 8:
+		return planSlice(&r.Entries, s, i, rd, (*TimelineEntry).plan)
+	}
+	panic("avro: plan of another record")
+}
+
+func (r *ShipmentView1) setDefault(k int) {
+	switch k {
+	case 2:
+		r.Issuer = ""
+	case 5:
+		r.Linked = true
+	case 6:
+		r.LoadIDs = r.LoadIDs[:0]
+	case 7:
+		r.Equipment = r.Equipment[:0]
+	case 8:
+		r.Entries = r.Entries[:0]
+	}
+}
+
 // A place as loads kept it in version 1.
 //
 // Avro: waybill.state.Place1.

@@ -171,6 +171,7 @@ func content(s *sim.Sim) string {
 		for _, e := range tl.Entries {
 			fmt.Fprintf(&b, "  %s %s load %s stop %d %s by %s %s\n", e.OccurredAt.Time().Format("15:04"), e.Milestone, e.LoadID, e.StopSequence.Or(-1), e.Subject.V.Value, e.Source.System, e.Agreement)
 		}
+		b.WriteString(outlook(tl.Estimates, tl.Incidents))
 		for _, x := range tl.Expectations {
 			fmt.Fprintf(&b, "  expect %s %s stop %d %s\n", x.DueAt.Time().Format("02 15:04"), x.Milestone, x.StopSequence.Or(-1), x.State)
 		}
@@ -181,7 +182,7 @@ func content(s *sim.Sim) string {
 	}
 	ordersNow := map[string]string{}
 	for _, tl := range sim.Out[avro.OrderTimeline](s, topics.OrderTimelines.Name) {
-		ordersNow[tl.OrderID] = fmt.Sprintf("order %s shipments %v loads %v entries %d\n", tl.OrderID, tl.ShipmentIDs, tl.LoadIDs, len(tl.Entries))
+		ordersNow[tl.OrderID] = fmt.Sprintf("order %s shipments %v loads %v entries %d\n%s", tl.OrderID, tl.ShipmentIDs, tl.LoadIDs, len(tl.Entries), outlook(tl.Estimates, tl.Incidents))
 	}
 	for _, v := range ordersNow {
 		lines = append(lines, v)

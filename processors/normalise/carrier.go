@@ -1,7 +1,10 @@
 package normalise
 
 import (
+	"time"
+
 	"waybill/avro"
+	"waybill/processors/model/facts"
 	"waybill/processors/stream"
 )
 
@@ -40,6 +43,9 @@ func carrierStatuses(c *avro.CarrierStatus, r reception) (stream.Emits, error) {
 	d.say("region", c.Region)
 	d.say("country", c.Country)
 	d.sayAll(c.Attributes)
+	if c.SaidAt.Ok && d.Classifier == avro.ClassifierEstimated {
+		d.say(facts.SaidAt, c.SaidAt.V.Time().Format(time.RFC3339Nano))
+	}
 	d.correct(c.CorrectsAt, c.Voided)
 	return d.file()
 }

@@ -41,7 +41,7 @@ func New() stream.Spec {
 				order:  stream.ValueOf[avro.OrderState](b, "order"),
 				facts:  stream.MapOf[avro.Fact](b, "fact"),
 				routes: stream.MapOf[avro.Routes](b, "route"),
-				views:  stream.MapOf[avro.ShipmentView](b, "view"),
+				views:  stream.MapOf[avro.ShipmentView](b, "view", stream.Migrated(2, migrateView)),
 				pace:   pace.Of(b),
 			}
 		},
@@ -49,6 +49,19 @@ func New() stream.Spec {
 		Outputs: []topics.Name{topics.OrderTimelines.Name},
 		Timers:  onDue,
 	})
+}
+
+// migrateView reads a view of before it told estimates and incidents.
+func migrateView(_ byte, old []byte, into avro.Record) error {
+	var was avro.ShipmentView1
+	if err := was.Decode(old); err != nil {
+		return err
+	}
+	*into.(*avro.ShipmentView) = avro.ShipmentView{
+		Tenant: was.Tenant, ShipmentID: was.ShipmentID, Issuer: was.Issuer, OrderID: was.OrderID, Revision: was.Revision, Linked: was.Linked,
+		LoadIDs: was.LoadIDs, Equipment: was.Equipment, Entries: was.Entries,
+	}
+	return nil
 }
 
 func onFact(_ context.Context, key string, ev stream.Event[avro.Fact], st state) (stream.Emits, error) {
@@ -123,6 +136,12 @@ func derive(tenant string, id avro.Identifier, st state) *avro.OrderTimeline {
 	slices.SortFunc(tl.Equipment, ids.Compare)
 	tl.Equipment = slices.CompactFunc(tl.Equipment, ids.Same)
 	slices.SortFunc(tl.Entries, timeline.Compare)
+	slices.SortStableFunc(tl.Estimates, func(a, b avro.Estimate) int {
+		return cmp.Or(cmp.Compare(a.LoadID, b.LoadID), cmp.Compare(a.Sequence, b.Sequence), cmp.Compare(a.ShipmentID, b.ShipmentID))
+	})
+	slices.SortStableFunc(tl.Incidents, func(a, b avro.Incident) int {
+		return cmp.Or(cmp.Compare(a.OccurredAt, b.OccurredAt), cmp.Compare(a.Milestone, b.Milestone), cmp.Compare(a.ShipmentID, b.ShipmentID))
+	})
 	for _, e := range tl.Entries {
 		if e.Classifier == avro.ClassifierActual {
 			tl.State = e.Milestone
@@ -166,6 +185,8 @@ func lines(own []*avro.Fact) []avro.Identifier {
 func include(tl *avro.OrderTimeline, v *avro.ShipmentView, mine []avro.Identifier) {
 	tl.ShipmentIDs = append(tl.ShipmentIDs, v.ShipmentID)
 	tl.LoadIDs = append(tl.LoadIDs, v.LoadIDs...)
+	tl.Estimates = append(tl.Estimates, v.Estimates...)
+	tl.Incidents = append(tl.Incidents, v.Incidents...)
 	tl.Equipment = append(tl.Equipment, v.Equipment...)
 	known := map[string]bool{}
 	for _, e := range tl.Entries {

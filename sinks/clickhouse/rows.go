@@ -58,6 +58,8 @@ func timeline(r *avro.Timeline) columns {
 	c = append(c, identifiers("refs", r.References)...)
 	c = append(c, stops(r.Stops)...)
 	c = append(c, entries(r.Entries)...)
+	c = append(c, estimates(r.Estimates)...)
+	c = append(c, incidents(r.Incidents)...)
 	return append(c, expectations(r.Expectations)...)
 }
 
@@ -68,7 +70,8 @@ func orderTimeline(r *avro.OrderTimeline) columns {
 		{"requested_delivery_at", maybeAt(r.RequestedDeliveryAt)}, {"shipment_ids", r.ShipmentIDs}, {"load_ids", r.LoadIDs},
 		{"state", r.State.String()}, {"facts", uint32(r.Facts)},
 	}
-	return append(append(c, identifiers("equipment", r.Equipment)...), entries(r.Entries)...)
+	c = append(append(c, identifiers("equipment", r.Equipment)...), entries(r.Entries)...)
+	return append(append(c, estimates(r.Estimates)...), incidents(r.Incidents)...)
 }
 
 func identifiers(name string, ids []avro.Identifier) columns {
@@ -110,6 +113,35 @@ func entries(e []avro.TimelineEntry) columns {
 		{"entries.fact_ids", each(e, func(e avro.TimelineEntry) []string {
 			return each(e.Reports, func(r avro.Report) string { return r.FactID })
 		})},
+	}
+}
+
+func estimates(e []avro.Estimate) columns {
+	return columns{
+		{"estimates.shipment_id", each(e, func(e avro.Estimate) string { return e.ShipmentID })},
+		{"estimates.load_id", each(e, func(e avro.Estimate) string { return e.LoadID })},
+		{"estimates.stop_sequence", each(e, func(e avro.Estimate) int32 { return e.Sequence })},
+		{"estimates.expected_at", each(e, func(e avro.Estimate) time.Time { return at(e.ExpectedAt) })},
+		{"estimates.said_at", each(e, func(e avro.Estimate) *time.Time { return maybeAt(e.SaidAt) })},
+		{"estimates.source_system", each(e, func(e avro.Estimate) string { return e.Source.System.String() })},
+		{"estimates.source_partner", each(e, func(e avro.Estimate) string { return e.Source.Partner })},
+		{"estimates.fact_id", each(e, func(e avro.Estimate) string { return e.FactID })},
+		{"estimates.words", each(e, func(e avro.Estimate) int32 { return e.Words })},
+	}
+}
+
+func incidents(x []avro.Incident) columns {
+	return columns{
+		{"incidents.shipment_id", each(x, func(x avro.Incident) string { return x.ShipmentID })},
+		{"incidents.milestone", each(x, func(x avro.Incident) string { return x.Milestone.String() })},
+		{"incidents.load_id", each(x, func(x avro.Incident) string { return x.LoadID })},
+		{"incidents.stop_sequence", each(x, func(x avro.Incident) *int32 { return maybe(x.StopSequence) })},
+		{"incidents.occurred_at", each(x, func(x avro.Incident) time.Time { return at(x.OccurredAt) })},
+		{"incidents.source_system", each(x, func(x avro.Incident) string { return x.Source.System.String() })},
+		{"incidents.source_partner", each(x, func(x avro.Incident) string { return x.Source.Partner })},
+		{"incidents.code", each(x, func(x avro.Incident) string { return x.Code })},
+		{"incidents.reason_code", each(x, func(x avro.Incident) string { return x.ReasonCode })},
+		{"incidents.fact_ids", each(x, func(x avro.Incident) []string { return x.FactIDs })},
 	}
 }
 

@@ -29,13 +29,15 @@ func full(n int64) []avro.Record {
 		Reports: []avro.Report{{Source: source, OccurredAt: day, FactID: "f1"}, {Source: source, OccurredAt: day + 1, FactID: "f2"}},
 	}
 	ids := []avro.Identifier{{Kind: avro.IdentifierKindVehicle, Issuer: "fleet", Value: "V1"}}
+	estimates := []avro.Estimate{{ShipmentID: "S1", LoadID: "L1", Sequence: 2, ExpectedAt: day, SaidAt: avro.Some(day - 1), Source: source, FactID: "f3", Words: 2}, {Sequence: 3}}
+	incidents := []avro.Incident{{ShipmentID: "S1", Milestone: avro.MilestoneCodeDamaged, LoadID: "L1", StopSequence: avro.Some[int32](2), OccurredAt: day, Source: source, Code: "A9", ReasonCode: "A5", FactIDs: []string{"f4", "f5"}}}
 	return []avro.Record{
 		&avro.Milestone{Tenant: "t", MilestoneID: id, Revision: 1, ShipmentID: "S1", OrderIDs: []string{"O1", "O2"}, Entry: entry, EmittedAt: day + 5},
 		&avro.Timeline{Tenant: "t", ShipmentID: "S" + id, Revision: 1, CreatedAt: day, EmittedAt: day, Equipment: ids, References: ids, State: avro.MilestoneCodeDelivered,
 			Stops:        []avro.TimelineStop{{LoadID: "L1", Sequence: 1, ArrivedAt: avro.Some(day)}, {LoadID: "L1", Sequence: 2}},
 			Entries:      []avro.TimelineEntry{entry, {OccurredAt: day}},
-			Expectations: []avro.ExpectationStatus{{Milestone: avro.MilestoneCodeDelivered, DueAt: day}}},
-		&avro.OrderTimeline{Tenant: "t", OrderID: "O" + id, Revision: 1, CreatedAt: day, EmittedAt: day, Equipment: ids, Entries: []avro.TimelineEntry{entry}},
+			Expectations: []avro.ExpectationStatus{{Milestone: avro.MilestoneCodeDelivered, DueAt: day}}, Estimates: estimates, Incidents: incidents},
+		&avro.OrderTimeline{Tenant: "t", OrderID: "O" + id, Revision: 1, CreatedAt: day, EmittedAt: day, Equipment: ids, Entries: []avro.TimelineEntry{entry}, Estimates: estimates, Incidents: incidents},
 		&avro.Charge{Tenant: "t", ChargeID: "c1", LineID: id, ShipmentID: "S1", Type: avro.ChargeTypeDetention, Quantity: 15000, Rate: 752500, AmountMinor: 11288, Currency: "EUR", ServiceAt: day, EmittedAt: day},
 		&avro.Gap{Tenant: "t", GapID: id, Revision: 1, Kind: avro.GapKindMissingMilestone, Status: avro.GapStatusOpen, ShipmentID: "S1", Milestone: avro.MilestoneCodePodReceived, DueAt: day, CreatedAt: day, EmittedAt: day},
 		&avro.Parked{Tenant: "t", FactID: id, At: ids[0], Reason: "NO_LINK", OccurredAt: day, EmittedAt: day},
@@ -84,6 +86,8 @@ func TestRowsSayWhatTheRecordsSaid(t *testing.T) {
 		{"SELECT (reports.fact_id, reports.source_system, k_topic_id, k_part)) FROM milestones", "(['f1','f2'],['TELEMATICS','TELEMATICS'],'01020000-0000-0000-0000-000000000000',3)"},
 		{"SELECT (stops.sequence, stops.arrived_at, entries.stop_sequence, entries.fact_ids, expectations.milestone, state)) FROM timeline", "([1,2],['2026-03-04 05:06:07.000891',NULL],[1,NULL],[['f1','f2'],[]],['DELIVERED'],'DELIVERED')"},
 		{"SELECT (equipment.kind, equipment.value, entries.source_partner, requested_delivery_at)) FROM order_timeline", "(['VEHICLE'],['V1'],['fleet'],NULL)"},
+		{"SELECT (estimates.stop_sequence, estimates.said_at, estimates.source_partner, estimates.words, incidents.milestone, incidents.reason_code, incidents.fact_ids)) FROM timeline", "([2,3],['2026-03-04 05:06:07.000890',NULL],['fleet',''],[2,0],['DAMAGED'],['A5'],[['f4','f5']])"},
+		{"SELECT (estimates.expected_at, incidents.shipment_id, incidents.stop_sequence)) FROM order_timeline", "(['2026-03-04 05:06:07.000891','1970-01-01 00:00:00.000000'],['S1'],[2])"},
 		{"SELECT (quantity, rate, amount_minor, currency, stop_sequence)) FROM charges", "(1.5,75.25,11288,'EUR',NULL)"},
 		{"SELECT (net_minor, lines, held_lines)) FROM charge_balance", "(11288,1,0)"},
 		{"SELECT (kind, status, milestone, occurred_at)) FROM gaps", "('MISSING_MILESTONE','OPEN','POD_RECEIVED',NULL)"},

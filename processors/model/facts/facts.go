@@ -221,3 +221,6 @@ func eventName(f *avro.Fact, event string) string {
 func Compare(a, b *avro.Fact) int {
 	return cmp.Or(cmp.Compare(a.OccurredAt, b.OccurredAt), strings.Compare(a.FactID, b.FactID))
 }
+
+// SaidAt is the attribute of an estimate that tells when it was said, as RFC 3339. It is content: who says the same again later says another thing.
+const SaidAt = "said_at"

@@ -5,8 +5,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"waybill/avro"
+	"waybill/processors/model/facts"
 	"waybill/processors/model/hops"
 	"waybill/processors/model/ids"
 	"waybill/processors/normalise/adapter"
@@ -46,6 +48,10 @@ func (t *teller) tell(path string, o object) *avro.Fact {
 	t.agree(path+"/transportCall", call)
 	t.name(f, o, call)
 	f.Attributes = attributes(o)
+	if f.Classifier == avro.ClassifierEstimated { // of forecasts the last one stands
+		f.Attributes = append(f.Attributes, avro.KV{K: facts.SaidAt, V: f.ReceivedAt.Time().Format(time.RFC3339Nano)})
+		slices.SortStableFunc(f.Attributes, func(a, b avro.KV) int { return strings.Compare(a.K, b.K) })
+	}
 	if !t.OK() {
 		return nil
 	}
