@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -35,7 +36,8 @@ type Entry struct {
 // NoSnapshot is that offset where none was taken yet.
 const NoSnapshot = noSnapshot
 
-// DescribeChangelog asks the brokers for the partitions of a stage's changelog, by number.
+// DescribeChangelog asks the brokers for the partitions of a stage's changelog, by number. It waits until no transaction is open over what
+// is there: of one that its producer ended, markers may be under way.
 func DescribeChangelog(ctx context.Context, client *kgo.Client, app, stage string) ([]Log, error) {
 	adm, topic := kadm.NewClient(client), string(topics.Changelog(app, stage, 0).Name)
 	listed, err := adm.ListTopics(ctx, topic)
@@ -57,7 +59,7 @@ func DescribeChangelog(ctx context.Context, client *kgo.Client, app, stage strin
 	if err != nil {
 		return nil, err
 	}
-	stable, err := offsets(adm.ListCommittedOffsets(ctx, topic))
+	stable, err := settled(ctx, adm, topic, ends)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +72,30 @@ func DescribeChangelog(ctx context.Context, client *kgo.Client, app, stage strin
 		}
 	}
 	return logs, nil
+}
+
+// settled gives the offsets up to which no transaction is open, once that is so up to the ends.
+func settled(ctx context.Context, adm *kadm.Client, topic string, ends kadm.ListedOffsets) (kadm.ListedOffsets, error) {
+	for asked, pause := time.Now(), time.Millisecond; ; pause = min(2*pause, time.Second) {
+		stable, err := offsets(adm.ListCommittedOffsets(ctx, topic))
+		if err != nil {
+			return nil, err
+		}
+		var open []string
+		ends.Each(func(end kadm.ListedOffset) {
+			if o, _ := stable.Lookup(topic, end.Partition); o.Offset < end.Offset {
+				open = append(open, fmt.Sprintf("%d@%d", end.Partition, o.Offset))
+			}
+		})
+		if len(open) == 0 {
+			return stable, ctx.Err()
+		}
+		if time.Since(asked) > silence {
+			slices.Sort(open)
+			return nil, fmt.Errorf("a transaction has been open over %s for %s, at %s: wait until its producer ends it or the transaction timeout does", topic, silence, strings.Join(open, ", "))
+		}
+		sleep(ctx, pause)
+	}
 }
 
 func offsets(listed kadm.ListedOffsets, err error) (kadm.ListedOffsets, error) {

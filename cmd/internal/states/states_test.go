@@ -152,12 +152,20 @@ func (b *bed) work(root string, n int64) {
 	}
 	n += b.unread
 	b.unread = 0
-	b.until("all is worked on", func() bool { return running.engine.Stats()[0].In == n && running.engine.Stats()[0].Restoring == 0 })
+	b.until("all is worked on", func() bool {
+		select {
+		case err := <-running.ended:
+			b.t.Fatalf("the engine ended: %v", err)
+		default:
+		}
+		return running.engine.Stats()[0].In == n && running.engine.Stats()[0].Restoring == 0
+	})
 	running.stop()
 }
 
 type running struct {
 	engine *runtime.Engine
+	ended  chan error
 	stop   func()
 }
 
@@ -170,9 +178,9 @@ func (b *bed) start(root string) running {
 		b.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(b.t.Context())
-	ended := make(chan error)
+	ended := make(chan error, 1)
 	go func() { ended <- engine.Run(ctx) }()
-	return running{engine, func() {
+	return running{engine, ended, func() {
 		cancel()
 		if err := <-ended; err != nil {
 			b.t.Fatal(err)
