@@ -11,6 +11,7 @@ import (
 	"waybill/processors/model/facts"
 	"waybill/processors/resolve"
 	"waybill/processors/sim"
+	"waybill/topics"
 )
 
 // What a link led on is taken back where the link does not stand, whichever comes first: in any order the same content, which says what is
@@ -185,6 +186,18 @@ func TestAVoidedAssignmentTakesBackWhatTheVehicleTold(t *testing.T) {
 	converges(t, []avro.Fact{tender, assign, door}, map[string]string{"S1": "TENDERED ASSIGNED DOOR_OPENED"})
 }
 
+// Where the trailer leads to the load as well, it stands until that is voided, too.
+func TestOneOfTwoAssignmentsIsVoided(t *testing.T) {
+	tender, assign := boarding()
+	trailer := id(avro.IdentifierKindTrailer, "T1")
+	hook := linked(clock(5, 0), "E2", trailer, load)
+	hook.Links[0].ValidFrom = avro.Some(clock(5, 0))
+	door := milestone(avro.MilestoneCodeDoorOpened, telematics, clock(9, 0), vehicle, trailer)
+	said := []avro.Fact{tender, assign, hook, door, voids(clock(10, 0), assign)}
+	converges(t, said, map[string]string{"S1": "TENDERED DOOR_OPENED"})
+	converges(t, append(said, voids(clock(10, 1), hook)), map[string]string{"S1": "TENDERED"})
+}
+
 // A device that was built into another vehicle before it told something told nothing of the first one.
 func TestALateInstallationTakesBackWhatTheDeviceTold(t *testing.T) {
 	tender, assign := boarding()
@@ -234,4 +247,25 @@ func TestWhatFollowsFromLinksIsNotLedOn(t *testing.T) {
 	all := avro.Fact{Tenant: tenant, Source: wms, OccurredAt: clock(10, 0), Identifiers: []avro.Identifier{box}, Links: []avro.Link{{To: box, ValidFrom: avro.Some(clock(10, 0)), Revoked: true}}}
 	picked := milestone(avro.MilestoneCodePicked, wms, clock(5, 0), delivery)
 	converges(t, []avro.Fact{in, all, packed, linked(clock(4, 0), "E2", delivery, shipment), voids(clock(14, 0), packed), picked}, map[string]string{"S1": "PICKED"})
+}
+
+// A crate goes round for a year. Emptying it says so of what was put in since, not of all that ever was in it.
+func TestACrateGoesRound(t *testing.T) {
+	crate := id(avro.IdentifierKindContainer, "CSQU3054383")
+	said := func(trips int) int {
+		s := line(sim.Options{}, resolve.DefaultConfig())
+		for i := range trips {
+			at := func(hour int) avro.Micros { return clock(24*i+hour, 0) }
+			for child := range 3 {
+				in := linked(at(8), "", id(avro.IdentifierKindSSCC, fmt.Sprintf("1061414%09d", 10*i+child)), crate)
+				in.Links[0].ValidFrom = avro.Some(at(8))
+				play(t, s, file(in)...)
+			}
+			play(t, s, file(avro.Fact{Source: wms, OccurredAt: at(10), Identifiers: []avro.Identifier{crate}, Links: []avro.Link{{To: crate, ValidFrom: avro.Some(at(10)), Revoked: true}}})...)
+		}
+		return len(s.Log(topics.ResolveInbox.Name))
+	}
+	if four, eight := said(4), said(8); eight != 2*four {
+		t.Errorf("%d records for four trips, %d for eight: want twice as many", four, eight)
+	}
 }

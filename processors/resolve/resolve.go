@@ -128,8 +128,11 @@ func (r *rules) onFact(_ context.Context, key string, ev stream.Event[avro.Fact]
 func (v *visit) follow(f *avro.Fact, changed []avro.NodeLink) {
 	v.walk(changed)
 	v.relieve(f)
-	if len(changed) > 0 || v.joinsDisbanded(f) {
+	switch {
+	case len(changed) > 0:
 		v.compose()
+	case v.composing():
+		v.dissolveOf(f, v.disbanded(), map[string]bool{})
 	}
 }
 
