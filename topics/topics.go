@@ -95,7 +95,7 @@ var (
 var (
 	Positions      = inbox("telematics.positions.v1", "tenant, issuer, device", "telematics", "Positions; track's inbox.", position)
 	ResolveInbox   = inbox("waybill.resolve.v1", "tenant, identifier", "waybill", "Facts, once under each of their identifiers, and which of them lead there no more; resolve's inbox.", fact, withdrawal)
-	LoadsInbox     = inbox("waybill.loads.v1", "tenant, load", "waybill", "Facts about loads, and places; loads' inbox.", fact, place)
+	LoadsInbox     = inbox("waybill.loads.v1", "tenant, load", "waybill", "Facts about loads, and places; loads' inbox.", fact, withdrawal, place)
 	ShipmentsInbox = inbox("waybill.shipments.v1", "tenant, shipment", "waybill", "Facts about shipments, views of loads, contracts, templates; shipments' inbox.", fact, withdrawal, loadView, contract, serviceLevel)
 	OrdersInbox    = inbox("waybill.orders.v1", "tenant, order", "waybill", "Facts about orders, views of shipments; orders' inbox.", fact, withdrawal, shipmentView)
 )

@@ -43,6 +43,7 @@ func (c Config) Validate() error {
 
 type state struct {
 	facts  *factset.Store
+	routes *factset.Routes
 	load   *stream.Value[avro.LoadState, *avro.LoadState]
 	told   *stream.Map[avro.Told, *avro.Told]
 	places *stream.Map[avro.Place, *avro.Place]
@@ -59,6 +60,7 @@ func New(cfg Config) stream.Spec {
 		State: func(b *stream.Binder) state {
 			return state{
 				facts:  stream.MapOf[avro.Fact](b, "fact"),
+				routes: stream.MapOf[avro.Routes](b, "route"),
 				load:   stream.ValueOf[avro.LoadState](b, "load"),
 				told:   stream.MapOf[avro.Told](b, "told"),
 				places: stream.TableOf[avro.Place](b, "place", stream.Migrated(2, migratePlace)),
@@ -67,7 +69,7 @@ func New(cfg Config) stream.Spec {
 				pace:   pace.Of(b),
 			}
 		},
-		Inputs:  []stream.Input[state]{stream.On(cfg.onFact), stream.On(onPlace)},
+		Inputs:  []stream.Input[state]{stream.On(cfg.onFact), stream.On(cfg.onWithdrawal), stream.On(onPlace)},
 		Outputs: []topics.Name{topics.ShipmentsInbox.Name},
 		Timers:  cfg.onDue,
 		Sweep:   cfg.onPlaceChanged,
@@ -79,7 +81,19 @@ func (c Config) onFact(_ context.Context, key string, ev stream.Event[avro.Fact]
 	if err != nil {
 		return stream.Emits{}, fault.Poisoned("BAD_KEY", fmt.Errorf("add fact %s: %w", ev.Value.FactID, err))
 	}
-	if !factset.Put(st.facts, ev.Value) || st.pace.Later(ev.Time) {
+	if !factset.Arrive(st.facts, st.routes, ev.Value) || st.pace.Later(ev.Time) {
+		return stream.Emits{}, nil
+	}
+	return c.tell(tenant, load, st)
+}
+
+// onWithdrawal takes back what a vehicle or trailer told that was not the load's at that time, or not in it.
+func (c Config) onWithdrawal(_ context.Context, key string, ev stream.Event[avro.Withdrawal], st state) (stream.Emits, error) {
+	tenant, load, err := ids.ParseKey(key)
+	if err != nil {
+		return stream.Emits{}, fault.Poisoned("BAD_KEY", fmt.Errorf("withdraw fact %s: %w", ev.Value.FactID, err))
+	}
+	if !factset.Withdraw(st.facts, st.routes, ev.Value.FactID) || st.pace.Later(ev.Time) {
 		return stream.Emits{}, nil
 	}
 	return c.tell(tenant, load, st)

@@ -97,7 +97,7 @@ var composes = map[[2]avro.IdentifierKind]bool{
 // compose tells the far ends of the links from here that they belong together. A vehicle composes nothing: what it carried
 // at different times does not belong together.
 func (v *visit) compose() {
-	if v.at.Kind == avro.IdentifierKindVehicle || v.at.Kind == avro.IdentifierKindTrailer || v.at.Kind == avro.IdentifierKindDevice || hub(v.at.Kind) {
+	if !v.composing() {
 		return
 	}
 	node, _ := v.node.Get()
@@ -112,6 +112,9 @@ func (v *visit) compose() {
 	v.dissolve(told)
 	v.withdraw(told)
 }
+
+// composing says whether an identifier of the kind composes anything.
+func (v *visit) composing() bool { return !moves(v.at.Kind) && !hub(v.at.Kind) }
 
 // join tells what the links of one life say about each other's far ends.
 func (v *visit) join(links []avro.NodeLink, told map[string]bool) {
@@ -148,34 +151,50 @@ func meet(x, y *avro.NodeLink) bool {
 // dissolve tells each child of an aggregation that was ended as a whole that it is over. That says the parent alone, which knows its children
 // by what was filed here about them.
 func (v *visit) dissolve(told map[string]bool) {
-	node, _ := v.node.Get()
-	for _, d := range node.Links {
-		if !disbands(&d.Link) {
-			continue
-		}
-		for _, known := range v.facts.All() {
-			for _, l := range known.Fact.Links {
-				if known.Fact.Void || l.Revoked || !ids.Same(l.To, v.at) || l.ValidFrom.Or(known.Fact.OccurredAt) > d.Link.ValidFrom.V {
-					continue
-				}
-				over := avro.Link{From: l.From, To: l.To, Classifier: avro.ClassifierActual, ValidFrom: d.Link.ValidFrom, Revoked: true}
-				over.From.Raw, over.To.Raw = avro.Opt[string]{}, avro.Opt[string]{}
-				f := v.factOf(over, facts.Hash("dissolved", ids.Key(v.tenant, v.at), ids.Key("", over.From), d.FactID))
-				f.OccurredAt, f.Source.System, f.DerivedFrom = d.OccurredAt, d.System, []string{d.FactID}
-				if !told[f.Series] {
-					told[f.Series] = true
-					v.tell(f)
-				}
-			}
-		}
+	ends := v.disbanded()
+	if len(ends) == 0 {
+		return
+	}
+	for _, known := range v.facts.All() {
+		v.dissolveOf(&known.Fact, ends, told)
 	}
 }
 
-// joinsDisbanded says whether a fact puts something into an aggregation of which it was said that it was ended as a whole.
-func (v *visit) joinsDisbanded(f *avro.Fact) bool {
+// disbanded are the ends of all that was in here, by time.
+func (v *visit) disbanded() []avro.NodeLink {
 	node, _ := v.node.Get()
-	return slices.ContainsFunc(f.Links, func(l avro.Link) bool { return ids.Same(l.To, v.at) }) &&
-		slices.ContainsFunc(node.Links, func(l avro.NodeLink) bool { return disbands(&l.Link) })
+	out := slices.DeleteFunc(slices.Clone(node.Links), func(l avro.NodeLink) bool { return !disbands(&l.Link) })
+	slices.SortFunc(out, func(a, b avro.NodeLink) int {
+		return cmp.Or(cmp.Compare(a.Link.ValidFrom.V, b.Link.ValidFrom.V), strings.Compare(a.FactID, b.FactID))
+	})
+	return out
+}
+
+// dissolveOf tells the children that a fact puts in here of the first end after that: a crate that goes round for a year is emptied often, and
+// each time of what was put in since.
+func (v *visit) dissolveOf(f *avro.Fact, ends []avro.NodeLink, told map[string]bool) {
+	for _, l := range f.Links {
+		if f.Void || l.Revoked || !ids.Same(l.To, v.at) {
+			continue
+		}
+		i, _ := slices.BinarySearchFunc(ends, l.ValidFrom.Or(f.OccurredAt), func(d avro.NodeLink, at avro.Micros) int {
+			return cmp.Or(cmp.Compare(d.Link.ValidFrom.V, at), 1) // the first of several
+		})
+		if i == len(ends) {
+			continue
+		}
+		d := &ends[i]
+		over := avro.Link{From: l.From, To: l.To, Classifier: avro.ClassifierActual, ValidFrom: d.Link.ValidFrom, Revoked: true}
+		over.From.Raw, over.To.Raw = avro.Opt[string]{}, avro.Opt[string]{}
+		series := facts.Hash("dissolved", ids.Key(v.tenant, v.at), ids.Key("", over.From), d.FactID)
+		if told[series] {
+			continue
+		}
+		told[series] = true
+		out := v.factOf(over, series)
+		out.OccurredAt, out.Source.System, out.DerivedFrom = d.OccurredAt, d.System, []string{d.FactID}
+		v.tell(out)
+	}
 }
 
 // disbands says whether a link revokes all links to its end: it names no other.

@@ -115,17 +115,25 @@ func (r *rules) onFact(_ context.Context, key string, ev stream.Event[avro.Fact]
 	v.file(name, ev.Value)
 	changed := v.learn(ev.Value)
 	v.forward(name, ev.Value)
-	v.walk(changed)
-	v.relieve(ev.Value)
-	if len(changed) > 0 || v.joinsDisbanded(ev.Value) {
-		v.compose()
-	}
+	v.follow(ev.Value, changed)
 	if known, _ = st.facts.Get(name); known.Parked && !waited {
 		if err := v.room(); err != nil {
 			return stream.Emits{}, err
 		}
 	}
 	return v.out, nil
+}
+
+// follow does for the other facts here what follows from what one says.
+func (v *visit) follow(f *avro.Fact, changed []avro.NodeLink) {
+	v.walk(changed)
+	v.relieve(f)
+	switch {
+	case len(changed) > 0:
+		v.compose()
+	case v.composing():
+		v.dissolveOf(f, v.disbanded(), map[string]bool{})
+	}
 }
 
 // forward sends one fact to where it has not been, or where an earlier revision of it has. f is the fact as it came, or as it is kept where
@@ -165,14 +173,19 @@ func (v *visit) walk(changed []avro.NodeLink) {
 	}
 }
 
-// relieve ends the waiting of what a fact corrects.
+// relieve ends the waiting of what a fact corrects, and takes it back from where it went.
 func (v *visit) relieve(f *avro.Fact) {
 	corrects := facts.Corrects(f)
-	if len(corrects) == 0 {
+	if len(corrects) == 0 || hub(v.at.Kind) {
 		return
 	}
-	for _, name := range namesOf(v.waits.All()) {
-		if known, _ := v.facts.Get(name); facts.Corrected(&known.Fact, corrects) {
+	names := slices.Concat(corrects, namesOf(v.waits.All())) // a fact's name is its id, but for series
+	if slices.ContainsFunc(corrects, facts.ByEvent) {
+		names = namesOf(v.facts.All())
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if known, ok := v.facts.Get(name); ok && facts.Corrected(&known.Fact, corrects) {
 			v.forward(name, &known.Fact)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"waybill/avro"
+	"waybill/processors/model/facts"
 	"waybill/processors/model/hops"
 	"waybill/processors/model/ids"
 	"waybill/topics"
@@ -48,13 +49,13 @@ type target struct {
 // targets lists where a fact is to be sent by the links known now, each once, and says whether it goes on at all: a fact
 // that is filed under the next identifier by itself goes on without being sent.
 func (v *visit) targets(f *avro.Fact) (out []target, goesOn bool) {
-	if withdrawn(f) {
-		return nil, false
+	node, _ := v.node.Get()
+	if withdrawn(f) || !hub(v.at.Kind) && (restates(f) || f.Series == "" && facts.Corrected(f, node.Superseded)) {
+		return nil, false // what corrects a fact may belong elsewhere by its time
 	}
 	if hub(v.at.Kind) {
 		out = append(out, v.target(v.at))
 	}
-	node, _ := v.node.Get()
 	filed := hops.Nodes(f)
 	links := v.alive(node.Links, f)
 	switch {
@@ -76,6 +77,9 @@ func (v *visit) targets(f *avro.Fact) (out []target, goesOn bool) {
 	}
 	return out, goesOn || len(out) > 0
 }
+
+// restates says whether a fact is a link that follows from others. It is filed under both its ends, each of which composes what follows from it.
+func restates(f *avro.Fact) bool { return f.Series != "" && !f.HasMilestone && !f.Stay.Ok }
 
 // names says whether a fact names an identifier of the kind itself. Then it speaks of that one, and of no other that a link
 // leads to: one load's assignment is not told to the vehicle's next load.

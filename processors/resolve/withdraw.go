@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"waybill/avro"
+	"waybill/processors/model/facts"
 	"waybill/processors/model/factset"
 	"waybill/processors/model/hops"
 	"waybill/processors/model/ids"
@@ -15,14 +16,14 @@ import (
 )
 
 // A link that is corrected, or over, leads on no more. What it led on was sent, and is taken back hop by hop: where a fact came by another
-// link as well it stands, where it did not it is kept and does not stand. What vehicles did is not taken back: a load knows its assignments.
+// link as well it stands, where it did not it is kept and does not stand.
 
 // withdrawn says whether a fact was sent here and taken back. Only facts that are no series can be: of a series the sender says so itself.
 func withdrawn(f *avro.Fact) bool { return f.Void && f.Series == "" }
 
 // leave takes a fact back from where it was sent and does not belong any more.
 func (v *visit) leave(name string, known *avro.NodeFact, targets []target) {
-	if moves(v.at.Kind) || known.Fact.Series != "" {
+	if known.Fact.Series != "" {
 		return
 	}
 	gone := slices.DeleteFunc(slices.Clone(known.Targets), func(key string) bool {
@@ -37,9 +38,7 @@ func (v *visit) leave(name string, known *avro.NodeFact, targets []target) {
 		if to == "" {
 			to = topics.ResolveInbox.Name
 		}
-		if to != topics.LoadsInbox.Name {
-			v.out.To(to, key, &avro.Withdrawal{Tenant: v.tenant, FactID: known.Fact.FactID})
-		}
+		v.out.To(to, key, &avro.Withdrawal{Tenant: v.tenant, FactID: known.Fact.FactID})
 	}
 	if len(gone) > 0 {
 		e := v.facts.Edit(name)
@@ -57,7 +56,9 @@ func (v *visit) again(name string, known *avro.NodeFact, f *avro.Fact) {
 		return
 	}
 	v.facts.Edit(name).Fact.Void = false
+	changed := v.learn(f)
 	v.forward(name, f)
+	v.follow(f, changed)
 }
 
 func (r *rules) onWithdrawal(_ context.Context, key string, ev stream.Event[avro.Withdrawal], st state) (stream.Emits, error) {
@@ -70,9 +71,34 @@ func (r *rules) onWithdrawal(_ context.Context, key string, ev stream.Event[avro
 	if !ok || known.Fact.Void || known.Fact.Series != "" || factset.Fewer(st.routes, name) {
 		return stream.Emits{}, nil
 	}
+	corrected := facts.Corrects(&known.Fact)
 	v.facts.Edit(name).Fact.Void = true
 	v.forward(name, &known.Fact)
+	v.reinstate(corrected)
 	return v.out, nil
+}
+
+// reinstate lets stand again, with its links, what only a fact corrected that is withdrawn.
+func (v *visit) reinstate(corrected []string) {
+	if len(corrected) == 0 {
+		return
+	}
+	still := map[string]bool{}
+	for _, known := range v.facts.All() {
+		for _, name := range facts.Corrects(&known.Fact) {
+			still[name] = true
+		}
+	}
+	corrected = slices.DeleteFunc(corrected, func(name string) bool { return still[name] })
+	e := v.node.Edit()
+	e.Superseded = slices.DeleteFunc(e.Superseded, func(name string) bool { return slices.Contains(corrected, name) })
+	for _, name := range namesOf(v.facts.All()) {
+		if known, _ := v.facts.Get(name); facts.Corrected(&known.Fact, corrected) {
+			changed := v.learn(&known.Fact)
+			v.forward(name, &known.Fact)
+			v.follow(&known.Fact, changed)
+		}
+	}
 }
 
 // ended gives the links less those that are revoked, and each until what revokes it: a revocation says that its two ends do not belong

@@ -29,28 +29,34 @@ func boarded(st state) []string {
 	return out
 }
 
-// numbers are what anybody said are the shipment's, and itself.
-type numbers []avro.Identifier
+// numbers are what anybody said are the shipment's, and itself. A consignment may have thousands.
+type numbers struct {
+	self  avro.Identifier
+	all   map[avro.Identifier]bool
+	kinds map[avro.IdentifierKind]bool // of which any number is known at all
+}
 
 func (s *consist) own() numbers {
-	out := numbers{s.id}
+	out := numbers{s.id, map[avro.Identifier]bool{}, map[avro.IdentifierKind]bool{}}
+	out.add(s.id)
 	for _, f := range s.facts {
 		for _, l := range f.Links {
 			if ids.Same(l.To, s.id) && !l.Revoked {
-				out = append(out, l.From)
+				out.add(l.From)
 			}
 		}
 	}
 	return out
 }
 
-func (n numbers) has(id avro.Identifier) bool {
-	return slices.ContainsFunc(n, func(o avro.Identifier) bool { return ids.Same(o, id) })
+func (n numbers) add(id avro.Identifier) {
+	id.Raw = avro.Opt[string]{}
+	n.all[id], n.kinds[id.Kind] = true, true
 }
 
-// knows says whether any number of a kind is known at all.
-func (n numbers) knows(kind avro.IdentifierKind) bool {
-	return slices.ContainsFunc(n, func(o avro.Identifier) bool { return o.Kind == kind })
+func (n numbers) has(id avro.Identifier) bool {
+	id.Raw = avro.Opt[string]{}
+	return n.all[id]
 }
 
 // strange says whether a fact names things of a kind, none of them the shipment's, and does not name the shipment. Where nothing of the kind
@@ -58,12 +64,12 @@ func (n numbers) knows(kind avro.IdentifierKind) bool {
 func (n numbers) strange(f *avro.Fact, kind avro.IdentifierKind, mine func(avro.Identifier) bool) bool {
 	named := false
 	for _, id := range f.Identifiers {
-		if ids.Same(id, n[0]) || id.Kind == kind && mine(id) {
+		if ids.Same(id, n.self) || id.Kind == kind && mine(id) {
 			return false
 		}
 		named = named || id.Kind == kind
 	}
-	return named && n.knows(kind)
+	return named && n.kinds[kind]
 }
 
 // byBOL says whether a fact came by its BOL alone: the shipment's, beside which it names no unit, and no delivery or PRO number of its.

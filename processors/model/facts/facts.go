@@ -183,6 +183,9 @@ func (c *form) point(p avro.Opt[avro.GeoPoint]) {
 // byEvent begins the name of what a source corrects by the event id that it gave it, in Fact.Supersedes.
 const byEvent = "event:"
 
+// ByEvent says whether a name, as Corrects gives it, is of what was said under an event id.
+func ByEvent(name string) bool { return strings.HasPrefix(name, byEvent) }
+
 // Corrects names what a fact corrects, sorted: facts by their id, and those of the same source by their event id. A void fact corrects
 // nothing.
 func Corrects(f *avro.Fact) (names []string) {
