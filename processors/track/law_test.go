@@ -185,7 +185,7 @@ func TestSkewIsTheRecords(t *testing.T) {
 		}
 	}
 	var want string
-	for i, start := range []time.Time{t0.AddDate(0, 0, -3), t0, t0.AddDate(0, 0, 3)} {
+	for i, start := range []time.Time{t0.Add(-20 * time.Hour), t0, t0.AddDate(0, 0, 3)} {
 		for seed := range uint64(4) {
 			list := in
 			if seed > 0 {
@@ -204,5 +204,26 @@ func TestSkewIsTheRecords(t *testing.T) {
 				t.Fatalf("broker from %v, seed %d: got\n%s\nwant\n%s", start, seed, got, want)
 			}
 		}
+	}
+}
+
+// A gateway's fix of a day that is years away is refused: it would make all that is true too late.
+func TestAFixOfAnotherAgeIsRefused(t *testing.T) {
+	in := journey(rand.New(rand.NewPCG(7, 7)), "d1", 3, 10, true)
+	for i := range in {
+		in[i].ReceivedAt = in[i].DeviceAt
+	}
+	alone := sim.New(sim.Options{Start: t0}, track.New(track.DefaultConfig()))
+	feed(t, alone, in, 100)
+	wrong := in[0]
+	wrong.DeviceAt = avro.MicrosOf(time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC))
+	wrong.ReceivedAt = wrong.DeviceAt
+	behind := sim.New(sim.Options{Start: t0}, track.New(track.DefaultConfig()))
+	feed(t, behind, append([]avro.Position{wrong}, in...), 100)
+	if got, want := content(standing(t, behind)), content(standing(t, alone)); got != want || want == "" {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if n := head(t, behind, "d1").Counts; n.Skewed != 1 {
+		t.Errorf("%+v: want one that is skewed", n)
 	}
 }

@@ -86,7 +86,8 @@ func onSettle(_ context.Context, key string, fired stream.Firing, d *device) (st
 }
 
 // refuse counts what is not used. A clock that is ahead would make everything after it late. Ahead of what is said by the record itself, so that
-// it is refused or used whenever it comes: of the clock of who first saw it. Only where the record does not say that, the broker's stands in.
+// it is refused or used whenever it comes: of the clock of who first saw it. Where the record does not say that, or says a day that is yet to come, the broker's
+// stands in: one fix of the year 2099 would else make all before it too late to be used.
 func (d *device) refuse(n *avro.TrackCounts, p *avro.Position, now time.Time) bool {
 	at := avro.GeoPoint{LatE6: p.LatE6, LonE6: p.LonE6}
 	switch {
@@ -94,12 +95,22 @@ func (d *device) refuse(n *avro.TrackCounts, p *avro.Position, now time.Time) bo
 		n.Invalid++
 	case p.AccuracyMm.Ok && p.AccuracyMm.V > d.accuracy:
 		n.Inaccurate++
-	case p.ReceivedAt > 0 && int64(p.DeviceAt-p.ReceivedAt) > d.skew, p.ReceivedAt <= 0 && int64(p.DeviceAt)-now.UnixMicro() > d.skew:
+	case int64(p.DeviceAt-d.seen(p, now)) > d.skew:
 		n.Skewed++
 	default:
 		return false
 	}
 	return true
+}
+
+// seen is when a fix was first seen by a clock that is not the device's. That of a gateway which is half a window ahead of the broker's is broken: less than
+// that makes no true fix too late.
+func (d *device) seen(p *avro.Position, now time.Time) avro.Micros {
+	broker := avro.MicrosOf(now)
+	if p.ReceivedAt <= 0 || int64(p.ReceivedAt-broker) > d.window/2 {
+		return broker
+	}
+	return p.ReceivedAt
 }
 
 // follows says whether a fix opens a new slice of the clock.
