@@ -67,8 +67,8 @@ func TestField08RecycledNumbers(t *testing.T) {
 	field(t, "recycled", world.Field{Recycled: 0.8, Consolidated: 0.2}, func(c *world.Config) { c.Vehicles, c.Days, c.Loads = 1, 110, 110 })
 }
 
-// A year and more: SSCCs and delivery numbers come back, too. It takes its time, so it is run where seeds are asked for.
-func TestLawField08RecycledUnits(t *testing.T) {
+// A year and more: SSCCs and delivery numbers come back, too. It takes its time, so it is make law that runs it.
+func TestLawYearOfRecycledUnits(t *testing.T) {
 	if os.Getenv("WAYBILL_LAW_SEEDS") == "" {
 		t.Skip("set WAYBILL_LAW_SEEDS: a year of one vehicle takes a minute; TestUnitsAndDeliveriesComeBack is the small form of it")
 	}
