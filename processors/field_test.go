@@ -70,7 +70,7 @@ func TestField08RecycledNumbers(t *testing.T) {
 // A year and more: SSCCs and delivery numbers come back, too. It takes its time, so it is make law that runs it.
 func TestLawYearOfRecycledUnits(t *testing.T) {
 	if os.Getenv("WAYBILL_LAW_SEEDS") == "" {
-		t.Skip("set WAYBILL_LAW_SEEDS: a year of one vehicle takes a minute; TestUnitsAndDeliveriesComeBack is the small form of it")
+		t.Skip("set WAYBILL_LAW_SEEDS: a year of one vehicle takes minutes; TestUnitsAndDeliveriesComeBack is the small form of it")
 	}
 	t.Setenv("WAYBILL_LAW_SEEDS", "1")
 	field(t, "recycled units", world.Field{Recycled: 0.8, Consolidated: 0.2}, func(c *world.Config) { c.Vehicles, c.Days, c.Loads = 1, 390, 390 })
