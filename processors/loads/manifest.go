@@ -177,8 +177,7 @@ func (m *manifest) stands(f *avro.Fact, l avro.Link) bool {
 
 // board adds what a link says; at is where in the list each shipment is.
 func board(list []passenger, at map[avro.Identifier]int, l avro.Link, factID string) []passenger {
-	who := l.To
-	who.Raw = avro.Opt[string]{}
+	who := ids.Bare(l.To)
 	i, known := at[who]
 	if !known {
 		i, at[who] = len(list), len(list)
@@ -201,9 +200,7 @@ func (m *manifest) view(tenant string, load avro.Identifier, p passenger, tells 
 		Carrier: m.plan.Carrier, Customer: m.plan.Customer, ServiceLevel: m.plan.ServiceLevel, Cancelled: m.cancelled,
 	}
 	for _, a := range slices.Concat(m.assignments, m.trailers) {
-		id := a.unit
-		id.Raw = avro.Opt[string]{}
-		v.Vehicles = append(v.Vehicles, id)
+		v.Vehicles = append(v.Vehicles, ids.Bare(a.unit))
 	}
 	for _, s := range m.stops {
 		if concerns(s, p.shipment) {

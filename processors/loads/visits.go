@@ -112,8 +112,7 @@ func (c Config) leftWithout(m *manifest, i int, s avro.Stay) bool {
 // stayAt is a stay as far as it is the load's. A vehicle that was there before it took the load over did not bring it; one that
 // was there when it was relieved did not take it away.
 func (m *manifest) stayAt(place string, f *avro.Fact, i int) visit {
-	s, vehicle := f.Stay.V, f.Identifiers[0]
-	vehicle.Raw = avro.Opt[string]{}
+	s, vehicle := f.Stay.V, ids.Bare(f.Identifiers[0])
 	v := visit{place: place, vehicle: vehicle, brought: vehicle, arrived: s.ArrivedAt, departed: s.DepartedAt, evidence: []string{f.FactID}}
 	if from := m.assignments[i].from; i > 0 && s.ArrivedAt < from {
 		if _, took := m.relieved(i - 1); took {

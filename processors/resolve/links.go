@@ -184,8 +184,7 @@ func (v *visit) dissolveOf(f *avro.Fact, ends []avro.NodeLink, told map[string]b
 			continue
 		}
 		d := &ends[i]
-		over := avro.Link{From: l.From, To: l.To, Classifier: avro.ClassifierActual, ValidFrom: d.Link.ValidFrom, Revoked: true}
-		over.From.Raw, over.To.Raw = avro.Opt[string]{}, avro.Opt[string]{}
+		over := avro.Link{From: ids.Bare(l.From), To: ids.Bare(l.To), Classifier: avro.ClassifierActual, ValidFrom: d.Link.ValidFrom, Revoked: true}
 		series := facts.Hash("dissolved", ids.Key(v.tenant, v.at), ids.Key("", over.From), d.FactID)
 		if told[series] {
 			continue
@@ -213,8 +212,7 @@ func bestLinks(links []avro.NodeLink) []avro.NodeLink {
 }
 
 func (v *visit) composed(x, y avro.NodeLink) avro.Fact {
-	link := avro.Link{From: x.Link.To, To: y.Link.To, Classifier: min(x.Link.Classifier, y.Link.Classifier)}
-	link.From.Raw, link.To.Raw = avro.Opt[string]{}, avro.Opt[string]{}
+	link := avro.Link{From: ids.Bare(x.Link.To), To: ids.Bare(y.Link.To), Classifier: min(x.Link.Classifier, y.Link.Classifier)}
 	f := v.factOf(link, facts.Hash("composed", ids.Key(v.tenant, v.at), ids.Key("", link.From), ids.Key("", link.To)))
 	f.OccurredAt = max(x.OccurredAt, y.OccurredAt)
 	f.Source.System = y.System

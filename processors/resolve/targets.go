@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"cmp"
 	"slices"
 
 	"waybill/avro"
@@ -39,6 +40,11 @@ var views = map[avro.IdentifierKind]topics.Name{
 
 // hub says whether identifiers of the kind have a view of their own.
 func hub(kind avro.IdentifierKind) bool { return views[kind] != "" }
+
+// inboxOf is where what concerns an identifier of the kind goes: to its view, or to the identifier here.
+func inboxOf(kind avro.IdentifierKind) topics.Name {
+	return cmp.Or(views[kind], topics.ResolveInbox.Name)
+}
 
 // target is where a fact goes next: a view's inbox, or the identifier one hop on.
 type target struct {
@@ -88,8 +94,7 @@ func names(filed []avro.Identifier, kind avro.IdentifierKind) bool {
 }
 
 func (v *visit) target(id avro.Identifier) target {
-	id.Raw = avro.Opt[string]{}
-	return target{id: id, key: ids.Key(v.tenant, id)}
+	return target{id: ids.Bare(id), key: ids.Key(v.tenant, id)}
 }
 
 // ofWholeOrder says whether a fact under an order concerns every shipment of it: it is an order message, or it names
@@ -126,9 +131,5 @@ func (v *visit) send(t target, f *avro.Fact) {
 	if f.Stay.Ok && v.at.Kind == avro.IdentifierKindDevice {
 		f = v.asVehicle(f, t.id)
 	}
-	if view := views[t.id.Kind]; view != "" {
-		v.out.To(view, t.key, f)
-		return
-	}
-	v.out.To(topics.ResolveInbox.Name, t.key, f)
+	v.out.To(inboxOf(t.id.Kind), t.key, f)
 }

@@ -11,7 +11,6 @@ import (
 	"waybill/processors/model/hops"
 	"waybill/processors/model/ids"
 	"waybill/processors/stream"
-	"waybill/topics"
 	"waybill/topics/fault"
 )
 
@@ -34,11 +33,7 @@ func (v *visit) leave(name string, known *avro.NodeFact, targets []target) {
 		if err != nil {
 			continue // we wrote it
 		}
-		to := views[id.Kind]
-		if to == "" {
-			to = topics.ResolveInbox.Name
-		}
-		v.out.To(to, key, &avro.Withdrawal{Tenant: v.tenant, FactID: known.Fact.FactID})
+		v.out.To(inboxOf(id.Kind), key, &avro.Withdrawal{Tenant: v.tenant, FactID: known.Fact.FactID})
 	}
 	if len(gone) > 0 {
 		e := v.facts.Edit(name)

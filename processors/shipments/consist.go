@@ -24,7 +24,10 @@ type consist struct {
 	carrier      string
 	customer     string
 	level        string // service level
+	words        int    // facts that may tell a milestone of it
 	entries      []avro.TimelineEntry
+	estimates    []avro.Estimate
+	incidents    []avro.Incident
 	stops        []avro.TimelineStop
 	expectations []avro.ExpectationStatus
 }
@@ -40,7 +43,10 @@ func (c Config) gather(tenant string, id avro.Identifier, st state) *consist {
 	s.link()
 	s.describe()
 	policy := timeline.Policy{Tolerance: c.Tolerance, Place: s.place, Planned: s.planned}
-	s.entries = policy.Entries(s.told())
+	told := s.told()
+	s.words, s.estimates = len(told), s.estimatesIn(told)
+	s.entries = policy.Entries(told)
+	s.incidents = s.incidentsIn(told)
 	s.stops = s.planAgainstActual()
 	return s
 }
@@ -115,7 +121,7 @@ func (s *consist) link() {
 }
 
 func (s *consist) file(id avro.Identifier) {
-	id.Raw = avro.Opt[string]{}
+	id = ids.Bare(id)
 	switch id.Kind {
 	case avro.IdentifierKindOrder:
 		s.orders = append(s.orders, id)

@@ -50,14 +50,10 @@ func (s *consist) own() numbers {
 }
 
 func (n numbers) add(id avro.Identifier) {
-	id.Raw = avro.Opt[string]{}
-	n.all[id], n.kinds[id.Kind] = true, true
+	n.all[ids.Bare(id)], n.kinds[id.Kind] = true, true
 }
 
-func (n numbers) has(id avro.Identifier) bool {
-	id.Raw = avro.Opt[string]{}
-	return n.all[id]
-}
+func (n numbers) has(id avro.Identifier) bool { return n.all[ids.Bare(id)] }
 
 // strange says whether a fact names things of a kind, none of them the shipment's, and does not name the shipment. Where nothing of the kind
 // is known to be the shipment's, nothing is strange.

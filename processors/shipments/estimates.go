@@ -10,11 +10,11 @@ import (
 	"waybill/processors/model/facts"
 )
 
-// estimates gives of each stop the estimate that was said last: by whomever, since an estimate is a forecast and the newest knows most. One
+// estimatesIn gives of each stop the estimate that was said last: by whomever, since an estimate is a forecast and the newest knows most. One
 // whose source does not say when it was said counts as older than any that does; of two said at once the later time stands.
-func (s *consist) estimates() []avro.Estimate {
+func (s *consist) estimatesIn(told []*avro.Fact) []avro.Estimate {
 	var out []avro.Estimate
-	for _, f := range s.told() {
+	for _, f := range told {
 		e, ok := s.estimate(f)
 		if !ok {
 			continue
@@ -78,10 +78,10 @@ var incident = map[avro.MilestoneCode]bool{
 	avro.MilestoneCodeDeliveredPartial: true,
 }
 
-// incidents are the entries that tell what went wrong, each with the first reason that any of its reports gives.
-func (s *consist) incidents() []avro.Incident {
+// incidentsIn are the entries that tell what went wrong, each with the first reason that any of its reports gives.
+func (s *consist) incidentsIn(told []*avro.Fact) []avro.Incident {
 	reasons := map[string]string{}
-	for _, f := range s.told() {
+	for _, f := range told {
 		reasons[f.FactID] = f.ReasonCode
 	}
 	var out []avro.Incident

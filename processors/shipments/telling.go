@@ -39,7 +39,7 @@ func (t *telling) tellTimeline() {
 	tl := avro.Timeline{
 		Tenant: t.tenant, ShipmentID: t.id.Value, Issuer: t.id.Issuer, OrderIDs: t.orderIDs(), LoadIDs: t.loadIDs(), Equipment: t.equipment, References: t.references,
 		Carrier: t.carrier, Customer: t.customer, ServiceLevel: t.level, State: latest(t.entries), Stops: t.stops, Entries: t.entries, Expectations: t.expectations,
-		Facts: int32(len(t.told())), Estimates: t.estimates(), Incidents: t.incidents(),
+		Facts: int32(t.words), Estimates: t.estimates, Incidents: t.incidents,
 	}
 	content := facts.Hash(string(tl.Append(nil)))
 	if content == s.Content {
@@ -145,7 +145,7 @@ func (t *telling) tellOrders() {
 func (t *telling) viewFor(order avro.Identifier) *avro.ShipmentView {
 	return &avro.ShipmentView{
 		Tenant: t.tenant, ShipmentID: t.id.Value, Issuer: t.id.Issuer, OrderID: order.Value, Linked: true,
-		LoadIDs: t.loadIDs(), Equipment: t.equipment, Entries: t.entries, Estimates: t.estimates(), Incidents: t.incidents(),
+		LoadIDs: t.loadIDs(), Equipment: t.equipment, Entries: t.entries, Estimates: t.estimates, Incidents: t.incidents,
 	}
 }
 

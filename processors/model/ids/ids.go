@@ -111,6 +111,12 @@ func ParseKey(key string) (tenant string, id avro.Identifier, err error) {
 // Same says whether two identifiers name the same thing; the raw form does not matter.
 func Same(a, b avro.Identifier) bool { return Compare(a, b) == 0 }
 
+// Bare is an identifier without its raw form: to be a key, or to be said.
+func Bare(id avro.Identifier) avro.Identifier {
+	id.Raw = avro.Opt[string]{}
+	return id
+}
+
 // Compare orders identifiers by kind, issuer, value.
 func Compare(a, b avro.Identifier) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Issuer, b.Issuer), strings.Compare(a.Value, b.Value))

@@ -88,8 +88,7 @@ func (p Policy) keyOf(f *avro.Fact) key {
 	k := key{milestone: f.Milestone, classifier: f.Classifier, stop: f.StopSequence.Or(-1)}
 	k.load = loadOf(f)
 	if len(f.Identifiers) > 0 && slices.Contains(narrow, f.Identifiers[0].Kind) {
-		k.subject = f.Identifiers[0]
-		k.subject.Raw = avro.Opt[string]{}
+		k.subject = ids.Bare(f.Identifiers[0])
 	}
 	if (k.stop < 0 || k.load == "") && p.Place != nil {
 		if load, stop, ok := p.Place(f); ok {
