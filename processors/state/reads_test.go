@@ -53,6 +53,23 @@ func TestWhatIsNotThereCostsNoBlock(t *testing.T) {
 	}
 }
 
+// Who reads while a scan is under way does not move it.
+func TestAReadWithinAScan(t *testing.T) {
+	s := lowest(t, 10)
+	elsewhere := stream.StateKey{Store: "s", Scope: "k00016", Entry: "2"}.Bytes()
+	var found []byte
+	err := s.Scan([]byte("k00004\x00"), nil, func(k, v []byte) error {
+		found = append(found, v[0], k[len(k)-1])
+		if other, err := s.Get(elsewhere); err != nil || len(other) != 100 || other[0] != 8 {
+			return fmt.Errorf("read %d bytes elsewhere, %v", len(other), err)
+		}
+		return nil
+	})
+	if want := []byte{2, '0', 2, '1', 2, '2'}; err != nil || !bytes.Equal(found, want) {
+		t.Errorf("found %v, %v, want %v", found, err, want)
+	}
+}
+
 // All of a key lies together, values beside their keys: Pebble would take entries of one key for versions of one value.
 func TestValuesStayBesideTheirKeys(t *testing.T) {
 	s := lowest(t, 100)

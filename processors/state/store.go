@@ -197,6 +197,9 @@ func setAside(dir string) (string, error) {
 // Get implements stream.KV.
 func (s *Store) Get(key []byte) ([]byte, error) {
 	s.key = append(append(s.key[:0], keyState), key...)
+	if s.inUse { // the scan under way stands somewhere in the view
+		return s.ours(string(s.key))
+	}
 	it, err := s.look()
 	if err != nil {
 		return nil, s.failed("read state", err)
@@ -238,7 +241,7 @@ func (s *Store) turn() error {
 	return it.Close()
 }
 
-// ours reads an entry that is no state.
+// ours reads an entry that is no state, and any other without the view.
 func (s *Store) ours(key string) ([]byte, error) {
 	v, closer, err := s.db.Get([]byte(key))
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -247,7 +250,7 @@ func (s *Store) ours(key string) ([]byte, error) {
 	if err != nil {
 		return nil, s.failed("read state", err)
 	}
-	return bytes.Clone(v), closer.Close()
+	return append([]byte{}, v...), closer.Close() // present and empty is not absent
 }
 
 // Scan implements stream.KV. Within a key's state it goes through the view, where a filter says of most tables that nothing of the key is in them.
