@@ -91,10 +91,14 @@ func (a *app) validateContracts(files []string) error {
 }
 
 func faultyContracts(faults []written.Fault) error {
-	if n := len(faults); n > 0 {
+	switch n := len(faults); n {
+	case 0:
+		return nil
+	case 1:
+		return errors.New("contracts: one fault: mend it where the line says")
+	default:
 		return fmt.Errorf("contracts: %d faults: mend them where the lines say", n)
 	}
-	return nil
 }
 
 func (a *app) printContracts(docs []written.Document, faults []written.Fault, f show.Format) error {

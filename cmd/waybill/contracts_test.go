@@ -41,7 +41,28 @@ func TestContractsValidate(t *testing.T) {
 		t.Errorf("%v: %s", err, got.out)
 	}
 	got, err := ask(t.Context(), "contracts", "publish", "bad.yaml")
-	if got.code != exitFailed || !strings.Contains(err.Error(), "faults: mend them") {
+	if got.code != exitFailed || !strings.Contains(err.Error(), "mend") {
 		t.Errorf("publish with a fault: exit %d, %v", got.code, err)
+	}
+}
+
+// The contract that the README shows is one.
+func TestTheReadmesContractHasNoFault(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone(t)
+	_, section, _ := strings.Cut(string(readme), "\n### Contracts\n")
+	_, example, _ := strings.Cut(section, "```yaml\n")
+	example, _, ok := strings.Cut(example, "```")
+	if !ok {
+		t.Fatal("the README shows no contract")
+	}
+	if err := os.WriteFile("readme.yaml", []byte(example), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ask(t.Context(), "contracts", "validate", "readme.yaml"); got.code != exitOK || !strings.Contains(got.out, "FWCC-SERVICE") {
+		t.Errorf("exit %d, %v\n%s", got.code, err, got.out)
 	}
 }
