@@ -117,18 +117,3 @@ func (b *Binder) survey(s *scope) {
 		}
 	}
 }
-
-// with adds what is changed to a list of what is committed, and takes out what is deleted.
-func (in *subs) with(committed []string, prefix string, within span) []string {
-	out := slices.DeleteFunc(committed, func(name string) bool {
-		c := in.cells[name]
-		return c != nil && c.dirty // its turn comes below
-	})
-	for _, c := range in.changed {
-		if c.present && strings.HasPrefix(c.sub, prefix) && within.holds(c.sub) {
-			out = append(out, c.sub)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
