@@ -96,7 +96,7 @@ func (b *Binder) release(c *cell) {
 	switch { // a map keeps the room that it once needed
 	case len(at.subs.cells) > 0:
 	case at.subs.listed && len(at.subs.list) > 0 && (at.subs.asked || len(at.subs.list) <= coldNames):
-		at.subs.cells, at.subs.changed = map[string]*cell{}, nil
+		at.subs.shrink()
 	default:
 		at.none = at.subs.listed && len(at.subs.list) == 0
 		b.unlist(s, at.subs)

@@ -18,6 +18,16 @@ func (in *subs) add(c *cell) {
 	in.most = max(in.most, len(in.cells))
 }
 
+// small says whether there is no room to be given back.
+func (in *subs) small() bool { return in.most <= 8 && cap(in.changed) <= 8 }
+
+// shrink gives back the room of entries that were let go of, where it is much: a map keeps what it once needed.
+func (in *subs) shrink() {
+	if !in.small() {
+		in.cells, in.changed, in.most = map[string]*cell{}, nil, 0
+	}
+}
+
 // lacks says that an entry is known not to be there. Those that are decoded are looked for before.
 func (in *subs) lacks(sub string) bool {
 	if !in.listed {
@@ -55,7 +65,7 @@ func (b *Binder) newSubs() *subs {
 const spareSubs = 2048
 
 func (b *Binder) letGo(in *subs) {
-	if len(b.spare) < spareSubs && in.most <= 8 && cap(in.changed) <= 8 && cap(in.list) == 0 {
+	if len(b.spare) < spareSubs && in.small() && cap(in.list) == 0 {
 		b.spare = append(b.spare, in)
 	}
 }
